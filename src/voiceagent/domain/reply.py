@@ -1,0 +1,81 @@
+"""What a reply is made from and what comes out of it: the words that pass between the voice module and the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from voiceagent.domain.agent import Agent
+from voiceagent.domain.conversation import Citation, Message, ToolCall
+from voiceagent.domain.usage import TokenUsage
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A function that the model may ask for. parameters is a JSON Schema object."""
+
+    name: str
+    description: str
+    parameters: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRequest:
+    """Everything that a reply depends on.
+
+    messages: the conversation so far, oldest first, the question last; the engine adds the agent's instructions and passages.
+    instructions: replaces the agent's when not None.  spoken: the answer will be heard, not read.
+    speculative: the turn is not yet over: nothing with an effect may happen, nothing is stored, cancellation is likely.
+    deadline_s: seconds within which the first token must come.
+    """
+
+    tenant_id: str
+    subject: str
+    agent: Agent
+    messages: tuple[Message, ...]
+    instructions: str | None = None
+    tools: tuple[ToolSpec, ...] = ()
+    tool_choice: str = "auto"
+    temperature: float | None = None
+    max_output_tokens: int | None = None
+    model: str | None = None
+    spoken: bool = True
+    speculative: bool = False
+    deadline_s: float = 10.0
+
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyText:
+    """More words of the answer, without citation marks."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyToolCall:
+    """The model asks for a tool; arguments are complete."""
+
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyCitation:
+    """The words just said rest on this passage."""
+
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDone:
+    """The last event of every reply that did not fail."""
+
+    finish_reason: FinishReason
+    usage: TokenUsage
+    model: str
+    retrieval_ms: float | None = None
+
+
+ReplyEvent = ReplyText | ReplyToolCall | ReplyCitation | ReplyDone

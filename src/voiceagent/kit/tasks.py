@@ -1,0 +1,61 @@
+"""Owned tasks: a scope starts them, names them, reports their failures, and ends them all within a bound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+_log = structlog.get_logger(__name__)
+
+
+class TaskScope:
+    """Tasks that live no longer than their owner.
+
+    A failed task is logged by name and type (never with its data) and told to `on_failure`; it does not end its siblings.
+    """
+
+    def __init__(self, name: str, on_failure: Callable[[str, BaseException], None] | None = None) -> None:
+        self._name = name
+        self._on_failure = on_failure
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    def start(self, coroutine: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
+        """Run `coroutine` as a task of this scope. Raises RuntimeError once the scope is closed."""
+        if self._closed:
+            coroutine.close()
+            raise RuntimeError(f"task scope {self._name} is closed")
+        task = asyncio.create_task(coroutine, name=f"{self._name}.{name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    async def close(self, *, within_s: float = 5.0) -> None:
+        """Cancel every task and wait at most `within_s` seconds for them to end. Idempotent."""
+        self._closed = True
+        current = asyncio.current_task()
+        pending = {task for task in self._tasks if task is not current}
+        for task in pending:
+            task.cancel()
+        if not pending:
+            return
+        _, stuck = await asyncio.wait(pending, timeout=within_s)
+        for task in stuck:
+            _log.error("task_stuck", scope=self._name, task=task.get_name(), within_s=within_s)
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        failure = task.exception()
+        if failure is None:
+            return
+        _log.error("task_failed", scope=self._name, task=task.get_name(), error=type(failure).__name__)
+        if self._on_failure is not None:
+            self._on_failure(task.get_name(), failure)

@@ -1,0 +1,37 @@
+"""Objects: bytes under a name, written once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+
+class BlobStore(Protocol):
+    """Keeps bytes. Names are `<tenant_id>/<area>/<name>` of letters, digits, `-`, `_`, `.`; anything else is refused."""
+
+    async def put(self, name: str, data: AsyncIterator[bytes] | bytes) -> int:
+        """Store the bytes whole or not at all; durable when it returns their number. Replaces an object of that name.
+
+        Raises InvalidInput `bad_blob_name`, StorageFull `storage_full`, Unavailable `blobs_unavailable`.
+        """
+        ...
+
+    def get(self, name: str) -> AsyncIterator[bytes]:
+        """The bytes in pieces of at most 1 MiB. Raises NotFound `blob_not_found` before the first piece."""
+        ...
+
+    async def delete(self, name: str) -> bool:
+        """Remove it; False when there was none."""
+        ...
+
+    def names(self, prefix: str) -> AsyncIterator[str]:
+        """The names that start with `prefix`, in order."""
+        ...
+
+    async def ready(self) -> bool:
+        """Whether it would answer now. Bounded to 2 s; never raises."""
+        ...
+
+    async def close(self) -> None:
+        """Idempotent."""
+        ...

@@ -1,0 +1,159 @@
+"""The system of record: one transaction a request or job, bound to one tenant at `begin`."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from voiceagent.domain.agent import Agent
+from voiceagent.domain.conversation import Conversation, Turn
+from voiceagent.domain.identity import ApiKey, Tenant, User
+
+
+class Conversations(Protocol):
+    """Conversations and their turns, of the tenant of the unit of work."""
+
+    async def add(self, conversation: Conversation) -> None:
+        """Store a new conversation. Raises Conflict `conversation_exists`."""
+        ...
+
+    async def get(self, conversation_id: str) -> Conversation:
+        """The conversation. Raises NotFound `conversation_not_found`."""
+        ...
+
+    async def page(self, *, before: datetime | None, limit: int) -> tuple[Conversation, ...]:
+        """At most `limit` conversations updated before `before`, newest first."""
+        ...
+
+    async def put_turn(self, turn: Turn) -> None:
+        """Store or replace a turn by its id, and touch its conversation. Raises NotFound `conversation_not_found`. Idempotent."""
+        ...
+
+    async def turns(self, conversation_id: str, *, last: int) -> tuple[Turn, ...]:
+        """The last `last` turns in order of time, oldest first."""
+        ...
+
+    async def delete(self, conversation_id: str) -> bool:
+        """Remove the conversation and its turns; False when there was none."""
+        ...
+
+
+class Agents(Protocol):
+    """Agents of the tenant."""
+
+    async def get(self, agent_id: str) -> Agent:
+        """The agent. Raises NotFound `agent_not_found`."""
+        ...
+
+    async def put(self, agent: Agent) -> None:
+        """Store or replace by id."""
+        ...
+
+    async def all(self) -> tuple[Agent, ...]:
+        """Every agent, by name."""
+        ...
+
+    async def delete(self, agent_id: str) -> bool:
+        """Remove it; False when there was none."""
+        ...
+
+
+class Keys(Protocol):
+    """API keys of the tenant."""
+
+    async def add(self, key: ApiKey) -> None:
+        """Store a new key."""
+        ...
+
+    async def all(self) -> tuple[ApiKey, ...]:
+        """Every key, newest first, revoked ones too."""
+        ...
+
+    async def revoke(self, key_id: str, at: datetime) -> bool:
+        """Mark it revoked; False when there is none. Idempotent: the first time stays."""
+        ...
+
+
+class Users(Protocol):
+    """Users of the tenant."""
+
+    async def add(self, user: User) -> None:
+        """Store a new user. Raises Conflict `user_exists` when the e-mail is taken, in whatever case."""
+        ...
+
+    async def get(self, user_id: str) -> User:
+        """The user. Raises NotFound `user_not_found`."""
+        ...
+
+    async def put(self, user: User) -> None:
+        """Replace a stored user. Raises NotFound `user_not_found`."""
+        ...
+
+    async def all(self) -> tuple[User, ...]:
+        """Every user, by e-mail."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction of one tenant: leaving the block commits, an exception rolls back."""
+
+    @property
+    def conversations(self) -> Conversations: ...
+    @property
+    def agents(self) -> Agents: ...
+    @property
+    def keys(self) -> Keys: ...
+    @property
+    def users(self) -> Users: ...
+
+
+class Directory(Protocol):
+    """The few reads and writes that come before a tenant is known: sign-in and first start. Uses the primary only."""
+
+    async def key_by_sha256(self, secret_sha256: str) -> ApiKey | None:
+        """The key with this digest, revoked or not; None when there is none."""
+        ...
+
+    async def user_by_email(self, email: str) -> User | None:
+        """The user with this e-mail, compared without case."""
+        ...
+
+    async def tenants(self) -> tuple[Tenant, ...]:
+        """Every tenant, oldest first."""
+        ...
+
+    async def add_tenant(self, tenant: Tenant) -> None:
+        """Store a new tenant. Raises Conflict `tenant_exists`."""
+        ...
+
+    async def key_used(self, key_id: str, at: datetime) -> None:
+        """Note the use of a key. Best effort: never raises, may be late by a minute."""
+        ...
+
+
+class Store(Protocol):
+    """Opens transactions. Everything acknowledged from it survives a crash and a power cut."""
+
+    def begin(self, tenant_id: str) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A transaction for one tenant. It can neither read nor change another tenant's rows.
+
+        Raises Unavailable `store_unavailable` (retryable) when the database does not answer within 2 s, StorageFull `storage_full`.
+        """
+        ...
+
+    @property
+    def directory(self) -> Directory: ...
+
+    async def ready(self) -> bool:
+        """Whether a transaction would work now. Bounded to 2 s; never raises."""
+        ...
+
+    async def migrate(self) -> None:
+        """Bring the schema to this version. Idempotent; safe when several processes try. Raises Misconfigured `store_newer`
+        when the data was written by a newer version."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections. Idempotent."""
+        ...
