@@ -9,6 +9,9 @@ from typing import Protocol
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.conversation import Conversation, Turn
 from voiceagent.domain.identity import ApiKey, Tenant, User
+from voiceagent.ports.audit import Audit
+from voiceagent.ports.library import Collections, DocumentRows
+from voiceagent.ports.work import Jobs, Queue
 
 
 class Conversations(Protocol):
@@ -95,8 +98,31 @@ class Users(Protocol):
         ...
 
 
+class Settings(Protocol):
+    """Small values that the tenant changes while the platform runs."""
+
+    async def get(self, name: str) -> dict[str, object] | None:
+        """The value, or None when it was never set."""
+        ...
+
+    async def put(self, name: str, value: dict[str, object]) -> None:
+        """Store or replace a value that JSON can say."""
+        ...
+
+    async def all(self) -> dict[str, dict[str, object]]:
+        """Every value by name."""
+        ...
+
+    async def delete(self, name: str) -> bool:
+        """Forget it; False when there was none."""
+        ...
+
+
 class UnitOfWork(Protocol):
-    """One transaction of one tenant: leaving the block commits, an exception rolls back."""
+    """One transaction of one tenant: leaving the block commits, an exception (a cancellation too) rolls back.
+
+    NotFound and Conflict leave the transaction usable; after Unavailable or any other error it can only be left.
+    """
 
     @property
     def conversations(self) -> Conversations: ...
@@ -106,6 +132,16 @@ class UnitOfWork(Protocol):
     def keys(self) -> Keys: ...
     @property
     def users(self) -> Users: ...
+    @property
+    def documents(self) -> DocumentRows: ...
+    @property
+    def collections(self) -> Collections: ...
+    @property
+    def jobs(self) -> Jobs: ...
+    @property
+    def audit(self) -> Audit: ...
+    @property
+    def settings(self) -> Settings: ...
 
 
 class Directory(Protocol):
@@ -135,8 +171,10 @@ class Directory(Protocol):
 class Store(Protocol):
     """Opens transactions. Everything acknowledged from it survives a crash and a power cut."""
 
-    def begin(self, tenant_id: str) -> AbstractAsyncContextManager[UnitOfWork]:
+    def begin(self, tenant_id: str, *, read_only: bool = False) -> AbstractAsyncContextManager[UnitOfWork]:
         """A transaction for one tenant. It can neither read nor change another tenant's rows.
+
+        read_only: sees one state of the data, never waits for a writer, and every change in it raises Conflict `read_only`.
 
         Raises Unavailable `store_unavailable` (retryable) when the database does not answer within 2 s, StorageFull `storage_full`.
         """
@@ -144,6 +182,9 @@ class Store(Protocol):
 
     @property
     def directory(self) -> Directory: ...
+
+    @property
+    def queue(self) -> Queue: ...
 
     async def ready(self) -> bool:
         """Whether a transaction would work now. Bounded to 2 s; never raises."""

@@ -1,0 +1,54 @@
+"""Repositories of documents and collections, of the tenant of the unit of work (ports/store.py). Text and vectors live elsewhere."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from voiceagent.domain.document import Collection, Document
+
+
+class DocumentRows(Protocol):
+    """Documents and what became of them."""
+
+    async def get(self, document_id: str) -> Document:
+        """The document. Raises NotFound `document_not_found`."""
+        ...
+
+    async def put(self, document: Document) -> None:
+        """Store or replace by id. Raises NotFound `collection_not_found`. Idempotent."""
+        ...
+
+    async def page(
+        self, *, before: datetime | None, limit: int, collection_id: str | None = None
+    ) -> tuple[Document, ...]:
+        """At most `limit` documents created before `before`, newest first; collection_id narrows them to one collection."""
+        ...
+
+    async def by_sha256(self, blob_sha256: str) -> tuple[Document, ...]:
+        """The documents with these bytes, oldest first."""
+        ...
+
+    async def delete(self, document_id: str) -> bool:
+        """Remove the row; False when there was none."""
+        ...
+
+
+class Collections(Protocol):
+    """Collections and who may read them."""
+
+    async def get(self, collection_id: str) -> Collection:
+        """The collection. Raises NotFound `collection_not_found`."""
+        ...
+
+    async def put(self, collection: Collection) -> None:
+        """Store or replace by id. Idempotent."""
+        ...
+
+    async def all(self) -> tuple[Collection, ...]:
+        """Every collection, by name."""
+        ...
+
+    async def delete(self, collection_id: str) -> bool:
+        """Remove it; False when there was none. Raises Conflict `collection_not_empty` while a document is in it."""
+        ...
