@@ -1,0 +1,216 @@
+"""Every setting of the platform, by area: its type, its default, what it means. Where values come from stands in layers.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+APP = "voiceagent"
+
+
+def _listed(value: Any) -> Any:
+    """A comma-separated string from the environment or a flag stands for a list."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Strings = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+DataUrl = Annotated[str, Field(min_length=1)]
+"""A URL that picks an adapter; `{data}` in it stands for data.dir."""
+
+
+class Area(BaseModel):
+    """A table of the settings file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class DataSettings(Area):
+    """Where what must be kept is kept."""
+
+    dir: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path(APP), description="Folder of the platform's data."
+    )
+
+
+class ModelsSettings(Area):
+    """Where models are kept: a cache, shared by installations, that can be fetched again."""
+
+    dir: Path = Field(
+        default_factory=lambda: platformdirs.user_cache_path(APP) / "models", description="Folder of the models."
+    )
+    threads: int = Field(2, ge=1, le=256, description="Threads of the speech recogniser and of the language model.")
+
+
+class ServerSettings(Area):
+    """Addresses and life time of the five servers."""
+
+    host: str = Field("127.0.0.1", description="Address of the gateway and the dashboard.")
+    internal_host: str = Field("127.0.0.1", description="Address of engine, voice and documents.")
+    allow_public: bool = Field(False, description="Allow an address that other machines reach.")
+    gateway_port: Port = Field(8080, description="Port of the gateway, the only public door.")
+    engine_port: Port = Field(8000, description="Port of the engine.")
+    voice_port: Port = Field(8001, description="Port of the voice module.")
+    documents_port: Port = Field(8002, description="Port of the document module.")
+    dashboard_port: Port = Field(3000, description="Port of the dashboard.")
+    allowed_origins: Strings = Field((), description="Further browser origins that may open a socket, comma-separated.")
+    drain_s: float = Field(10.0, ge=0, le=600, description="Seconds that open conversations get to end at shutdown.")
+    ready_s: float = Field(120.0, gt=0, le=3_600, description="Seconds within which every part must be ready at start.")
+
+
+class ServicesSettings(Area):
+    """Where the services are when they run apart (comma-separated URLs); empty means: this machine, at the ports above."""
+
+    engine: Strings = Field((), description="URLs of the engine, e.g. http://engine:8000.")
+    voice: Strings = Field((), description="URLs of the voice module.")
+    documents: Strings = Field((), description="URLs of the document module.")
+    secret: SecretStr = Field(
+        SecretStr(""),
+        description="Signs the calls between services: 32 bytes or more, the same for all. Empty: drawn at start.",
+    )
+
+
+class IdentitySettings(Area):
+    """Who may come in."""
+
+    token_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Signs users' access tokens: 32 bytes or more. Empty: drawn once and kept in the data folder.",
+    )
+    owner_email: str = Field("owner@localhost", description="E-mail of the owner that the first start creates.")
+
+
+class StoreSettings(Area):
+    """The system of record."""
+
+    url: DataUrl = Field("sqlite:///{data}/voiceagent.db", description="sqlite:///FILE or postgresql://.")
+
+
+class BlobsSettings(Area):
+    """Uploaded files and recordings."""
+
+    url: DataUrl = Field("file://{data}/blobs", description="file:///FOLDER or s3://BUCKET?endpoint=...")
+
+
+class VectorsSettings(Area):
+    """The search index."""
+
+    url: DataUrl = Field("local://{data}/vectors", description="local:///FOLDER or weaviate://HOST.")
+
+
+class CacheSettings(Area):
+    """What may be lost: counters, sessions, tickets."""
+
+    url: DataUrl = Field("memory://", description="memory:// or redis://.")
+
+
+class BusSettings(Area):
+    """Live notifications."""
+
+    url: DataUrl = Field("memory://", description="memory:// or redis://.")
+
+
+class LlmSettings(Area):
+    """The language model."""
+
+    url: DataUrl = Field(
+        "llamacpp:///",
+        description="llamacpp:/// (bundled), llamacpp:///FILE.gguf, openai+https://HOST/v1?model=...&key_env=NAME.",
+    )
+    fallback_url: str = Field("", description="Asked when the first model does not begin to answer; empty for none.")
+
+
+class SttSettings(Area):
+    """Speech to text."""
+
+    url: DataUrl = Field(
+        "whisper:///", description="whisper:/// (bundled), whisper:///FOLDER, openai+https://HOST/v1?model=..."
+    )
+
+
+class TtsSettings(Area):
+    """Text to speech."""
+
+    url: DataUrl = Field("hibari:///", description="hibari:///, piper:///, openai+https://HOST/v1?model=...&voice=...")
+
+
+class VadSettings(Area):
+    """Voice activity."""
+
+    url: DataUrl = Field("silero:///", description="silero:///.")
+
+
+class TurnsSettings(Area):
+    """End of turn by the sound."""
+
+    url: DataUrl = Field("smartturn:///", description="smartturn:///.")
+
+
+class EmbedSettings(Area):
+    """Embeddings."""
+
+    url: DataUrl = Field("minilm:///", description="minilm:///, openai+https://HOST/v1?model=...")
+
+
+class LogSettings(Area):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is written.")
+    format: Literal["json", "console"] = Field("json", description="json: one object a line.  console: for eyes.")
+
+
+class LimitsSettings(Area):
+    """How much one caller may use."""
+
+    requests_per_s: float = Field(20.0, gt=0, description="Requests a second of one key, over a longer time.")
+    request_burst: int = Field(60, ge=1, description="Requests of one key at once.")
+    sessions: int = Field(32, ge=1, description="Realtime sessions of one voice server at a time.")
+    upload_bytes: int = Field(100 * 2**20, ge=1, description="Largest uploaded file.")
+
+
+class Settings(Area):
+    """All settings, one field an area."""
+
+    data: DataSettings = DataSettings()
+    models: ModelsSettings = ModelsSettings()
+    server: ServerSettings = ServerSettings()
+    services: ServicesSettings = ServicesSettings()
+    identity: IdentitySettings = IdentitySettings()
+    store: StoreSettings = StoreSettings()
+    blobs: BlobsSettings = BlobsSettings()
+    vectors: VectorsSettings = VectorsSettings()
+    cache: CacheSettings = CacheSettings()
+    bus: BusSettings = BusSettings()
+    llm: LlmSettings = LlmSettings()
+    stt: SttSettings = SttSettings()
+    tts: TtsSettings = TtsSettings()
+    vad: VadSettings = VadSettings()
+    turns: TurnsSettings = TurnsSettings()
+    embed: EmbedSettings = EmbedSettings()
+    log: LogSettings = LogSettings()
+    limits: LimitsSettings = LimitsSettings()
+
+    def url(self, port: str) -> str:
+        """The URL that picks the adapter of `port`, with the data folder filled in."""
+        url: str = getattr(self, port).url
+        return url.replace("{data}", str(self.data.dir.expanduser().absolute()))
+
+
+def areas() -> dict[str, type[Area]]:
+    """Every area by name."""
+    found = {name: field.annotation for name, field in Settings.model_fields.items()}
+    return {name: area for name, area in found.items() if isinstance(area, type) and issubclass(area, Area)}
+
+
+def setting_names() -> tuple[str, ...]:
+    """Every setting as `area.name`, in the order of this file."""
+    return tuple(f"{area}.{name}" for area, model in areas().items() for name in model.model_fields)
+
+
+def is_secret(setting: str) -> bool:
+    """Whether `area.name` must never be shown."""
+    area, _, name = setting.partition(".")
+    return areas()[area].model_fields[name].annotation is SecretStr
