@@ -1,0 +1,78 @@
+# The only commands that anybody needs. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-input --progress-bar off
+LOCKED := $(PIP) --require-hashes --only-binary :all:
+UV     := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+STAMP  := $(VENV)/.installed
+
+# A checkout keeps its data and models to itself; both may be set to another place.
+export VOICEAGENT_DATA__DIR   ?= $(CURDIR)/.data
+export VOICEAGENT_MODELS__DIR ?= $(CURDIR)/.cache/models
+
+.PHONY: help run demo models test check fix bench lock
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: models ## install, fetch the models, start the platform; Ctrl-C drains and stops
+	@exec $(BIN)/voiceagent up $(ARGS)
+
+demo: models ## the same, then ask a recorded question, print what happened, stop
+	@exec $(BIN)/voiceagent demo demo/question.flac --output reply.wav $(ARGS)
+
+models: $(STAMP)-core
+	@$(BIN)/voiceagent models pull
+
+test: $(STAMP)-test ## every test; names what it skips and why
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+check: $(STAMP)-test ## style, types, import contracts, architecture
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest -q tests/arch
+
+fix: $(STAMP)-test ## put the style right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)-bench ## measure: latency beside a peer, accuracy, overheads; prints figures and ratios
+	@for run in bench/*/run.py; do echo "== $$run"; $(BIN)/python "$$run" $(ARGS) || exit 1; done
+
+lock: $(STAMP)-core ## choose versions and write requirements/*.txt with their hashes
+	$(PIP) uv==0.13.9
+	$(UV) pyproject.toml -o requirements/core.txt
+	$(UV) --group build -c requirements/core.txt -o requirements/build.txt
+	$(UV) pyproject.toml --extra test --extra distributed -c requirements/core.txt -o requirements/test.txt
+	$(UV) pyproject.toml --extra bench -c requirements/test.txt -o requirements/bench.txt
+
+# --- the environment: each stamp is as new as what was installed --------------------------------------------------------
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || { \
+	  echo "voiceagent needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+	    "Install one and run: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
+	@echo "creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { echo "cannot create $(VENV): on Debian and Ubuntu, apt install python3-venv" >&2; exit 2; }
+
+$(STAMP)-core: requirements/core.txt requirements/build.txt pyproject.toml | $(BIN)/python
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip --default-pip >/dev/null
+	@echo "installing voiceagent and what it needs (checked against requirements/core.txt)"
+	@$(LOCKED) -r requirements/core.txt -r requirements/build.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(STAMP)-test: requirements/test.txt $(STAMP)-core
+	@echo "installing what the tests need (checked against requirements/test.txt)"
+	@$(LOCKED) -r requirements/test.txt
+	@touch $@
+
+$(STAMP)-bench: requirements/bench.txt $(STAMP)-test
+	@$(LOCKED) -r requirements/bench.txt
+	@touch $@
