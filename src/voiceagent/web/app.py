@@ -1,0 +1,156 @@
+"""Makes the ASGI app of every server: request edge, strict bodies, problems, health, metrics, permissions checked at start."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from voiceagent.kit.errors import Problem
+from voiceagent.web.auth import Authenticator, check_permissions
+from voiceagent.web.context import context_of
+from voiceagent.web.edge import Edge
+from voiceagent.web.health import add_health
+from voiceagent.web.problems import answer_exception
+from voiceagent.web.strict_json import strict_loads
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class AppOptions:
+    """What an operator may change: version shown, origins of browsers (none = CORS off), token of the metrics scraper."""
+
+    version: str = "0.1.0"
+    cors_origins: tuple[str, ...] = ()
+    scrape_token: str | None = None
+
+
+_PROBLEM_HANDLERS: dict[Any, Any] = dict.fromkeys(
+    (Problem, HTTPException, RequestValidationError, WebSocketRequestValidationError), answer_exception
+)
+
+
+class _StrictRequest(Request):
+    async def json(self) -> Any:
+        if not hasattr(self, "_strict"):
+            self._strict = strict_loads(await self.body())
+        return self._strict
+
+
+class StrictRoute(APIRoute):
+    """A route that checks the caller before it reads a byte of the body, and reads JSON strictly."""
+
+    reads_strictly = True
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            for permission in request.app.state.guards.get(request.scope.get("endpoint"), ()):
+                await permission(request)
+            return await handle(_StrictRequest(request.scope, request.receive))
+
+        return guarded
+
+
+class Router(APIRouter):
+    """The APIRouter of this platform: strict routes, no redirects."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("route_class", StrictRoute)
+        super().__init__(redirect_slashes=False, **options)
+
+
+def body_limit(limit_bytes: int) -> Callable[[Endpoint], Endpoint]:
+    """Decorate an endpoint (below `@router.post`) whose body may be larger or must be smaller than the default of 1 MiB."""
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        endpoint.body_limit_bytes = limit_bytes  # type: ignore[attr-defined]
+        return endpoint
+
+    return mark
+
+
+def create_app(
+    name: str,
+    *,
+    title: str,
+    auth: Authenticator,
+    lifespan: Lifespan | None = None,
+    options: AppOptions | None = None,
+) -> FastAPI:
+    """The app of service `name`. Add routes with `Router`s; each declares `require(...)`, or the app refuses to start.
+
+    `app.state.ready`: set to `async () -> dict[str, bool]`, one entry a part that the service needs.
+    """
+    options = options or AppOptions()
+    app = FastAPI(
+        title=title,
+        version=options.version,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=partial(_checked_lifespan, lifespan),
+        middleware=_middleware(name, options),
+        generate_unique_id_function=_operation_id,
+        exception_handlers=_PROBLEM_HANDLERS,
+        telemetry={"tracing": False, "metrics": False},
+    )
+    app.router.route_class = StrictRoute
+    app.state.name = name
+    app.state.authenticate = auth
+    app.state.ready = _nothing_needed
+    add_health(app, Router(), scrape_token=options.scrape_token)
+    return app
+
+
+@asynccontextmanager
+async def _checked_lifespan(inner: Lifespan | None, app: FastAPI) -> AsyncIterator[None]:
+    check_permissions(app)
+    if inner is None:
+        yield
+    else:
+        async with inner(app):
+            yield
+
+
+def _middleware(name: str, options: AppOptions) -> list[Middleware]:
+    layers = [Middleware(Edge, service=name)]
+    if options.cors_origins:
+        cors = Middleware(
+            CORSMiddleware,
+            allow_origins=list(options.cors_origins),
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["authorization", "content-type", "if-match", "last-event-id"],
+            expose_headers=["x-request-id", "retry-after", "etag", "ratelimit", "ratelimit-policy"],
+            max_age=600,
+        )
+        layers.append(cors)
+    return layers
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+async def _nothing_needed() -> dict[str, bool]:
+    return {}
+
+
+def request_id(request: Request) -> str:
+    """The id under which this request is logged and answered."""
+    return context_of(request).request_id

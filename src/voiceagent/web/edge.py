@@ -1,0 +1,158 @@
+"""The outermost layer of every server: request id, access log, request metrics, body limit, security headers, the last problem boundary."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import structlog
+from prometheus_client import Counter, Histogram
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
+
+from voiceagent.kit.errors import TooLarge
+from voiceagent.web.auth import check_permissions
+from voiceagent.web.context import RequestContext, scope_context
+from voiceagent.web.problems import close_code, problem_of, problem_response
+
+DEFAULT_BODY_BYTES = 1024 * 1024
+
+_log = structlog.get_logger("voiceagent.access")
+_requests = Counter("voiceagent_http_requests_total", "Requests answered", ["service", "method", "route", "status"])
+_seconds = Histogram(
+    "voiceagent_http_request_seconds",
+    "Time from request to end of answer",
+    ["service", "route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_SECURITY_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+class Edge:
+    """Plain ASGI middleware; costs one closure each way."""
+
+    def __init__(self, app: ASGIApp, service: str) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        await _Exchange(self._service, scope, receive, send).run(self._app)
+
+
+class _Exchange:
+    """One request or socket on its way through."""
+
+    def __init__(self, service: str, scope: Scope, receive: Receive, send: Send) -> None:
+        self._service = service
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._context: RequestContext = scope_context(scope)
+        self._status = 0
+        self._received_bytes = 0
+        self._started_s = time.perf_counter()
+
+    async def run(self, app: ASGIApp) -> None:
+        structlog.contextvars.bind_contextvars(request_id=self._context.request_id, service=self._service)
+        receive = self._limited_receive if self._scope["type"] == "http" else self._receive
+        try:
+            if not hasattr(self._scope["app"].state, "guards"):  # served without its lifespan
+                check_permissions(self._scope["app"])
+            await app(self._scope, receive, self._watched_send)
+        except (ClientDisconnect, WebSocketDisconnect):
+            _log.debug("caller_gone")
+        except Exception as error:  # noqa: BLE001 the boundary: nothing of the inside may reach the caller or end the server
+            await self._answer(error)
+        finally:
+            self._report()
+
+    async def _limited_receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            limit = getattr(self._scope.get("endpoint"), "body_limit_bytes", DEFAULT_BODY_BYTES)
+            self._received_bytes += len(message.get("body", b""))
+            if self._received_bytes > limit or self._announced_bytes() > limit:
+                raise TooLarge(
+                    "body_too_large", f"The body is larger than {limit} bytes, which is what this route takes."
+                )
+        return message
+
+    def _announced_bytes(self) -> int:
+        for name, value in self._scope["headers"]:
+            if name == b"content-length":
+                return int(value) if value.isdigit() and len(value) < 16 else 1 << 62
+        return 0
+
+    async def _watched_send(self, message: Message) -> None:
+        kind = message["type"]
+        if kind in ("http.response.start", "websocket.http.response.start"):
+            self._context.response_started = True
+            self._status = message["status"]
+            self._add_headers(message)
+        elif kind == "websocket.accept":
+            self._context.accepted = True
+            self._status = 101
+            self._add_headers(message)
+        await self._send(message)
+
+    def _add_headers(self, message: Message) -> None:
+        message.setdefault("headers", [])
+        headers = MutableHeaders(scope=message)
+        headers["x-request-id"] = self._context.request_id
+        for name, value in (self._context.headers | _SECURITY_HEADERS).items():
+            headers.setdefault(name, value)
+
+    async def _answer(self, error: Exception) -> None:
+        problem = problem_of(error)
+        _log.error("request_crashed", code=problem.code, error=type(error).__name__, where=_place(error))
+        if self._context.accepted:
+            await self._send({"type": "websocket.close", "code": close_code(problem), "reason": problem.code})
+        elif self._context.response_started:
+            # The status is out: an aborted answer is the only honest one.
+            raise ConnectionAbortedError(problem.code) from None
+        else:
+            response = problem_response(HTTPConnection(self._scope), problem)
+            await response(self._scope, self._receive, self._watched_send)
+
+    def _report(self) -> None:
+        took_s = time.perf_counter() - self._started_s
+        route = self._route()
+        method = self._scope.get("method", "WS")
+        method = method if method in _METHODS or method == "WS" else "other"
+        _requests.labels(self._service, method, route, str(self._status)).inc()
+        if self._scope["type"] == "http":
+            _seconds.labels(self._service, route).observe(took_s)
+        _log.info(
+            "request",
+            request_id=self._context.request_id,
+            method=method,
+            route=route,
+            status=self._status,
+            ms=round(took_s * 1000, 2),
+        )
+
+    def _route(self) -> str:
+        context: Any = self._scope.get("fastapi", {}).get("effective_route_context")
+        route: Any = context or self._scope.get("route")
+        path = getattr(route, "path_format", None) or getattr(route, "path", None)
+        return str(path) if path else "unmatched"
+
+
+def _place(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace is not None else ""
