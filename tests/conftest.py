@@ -1,0 +1,63 @@
+"""What every test may rely on: data folders of its own, the real models, and a run in CI that hides nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from voiceagent.kit.errors import Problem
+from voiceagent.models.store import ModelStore
+
+ROOT = Path(__file__).resolve().parent.parent
+MODELS_ROOT = Path(os.environ.get("VOICEAGENT_MODELS__DIR", ROOT / ".cache" / "models"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Binaries of test servers that were unpacked by hand or by .ci/run.
+    os.environ["PATH"] = f"{ROOT / '.cache' / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, Any, Any]:
+    """In CI a test that is skipped because something is missing fails: there everything must be there."""
+    report = yield
+    return _strict(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, Any, Any]:
+    report = yield
+    return _strict(report)
+
+
+def _strict(report: Any) -> Any:
+    if os.environ.get("VOICEAGENT_CI") != "1" or not report.skipped or hasattr(report, "wasxfail"):
+        return report
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if reason.removeprefix("Skipped: ").startswith("missing:"):
+        report.outcome = "failed"
+        report.longrepr = f"{report.nodeid}: skipped although this run must skip nothing: {reason}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def model_store() -> ModelStore:
+    """The real models, fetched once and kept between runs."""
+    store = ModelStore(MODELS_ROOT)
+    try:
+        store.pull()
+    except Problem as problem:
+        pytest.skip(f"missing: models ({problem.code}: {problem.message.splitlines()[0]})")
+    return store
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """An empty data folder."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return folder
