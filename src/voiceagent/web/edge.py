@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -12,12 +13,13 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
-from voiceagent.kit.errors import TooLarge
+from voiceagent.kit.errors import InvalidInput, TooLarge
 from voiceagent.web.auth import check_permissions
 from voiceagent.web.context import RequestContext, scope_context
 from voiceagent.web.problems import close_code, problem_of, problem_response
 
 DEFAULT_BODY_BYTES = 1024 * 1024
+BODY_PIECE_WITHIN_S = 30.0
 
 _log = structlog.get_logger("voiceagent.access")
 _requests = Counter("voiceagent_http_requests_total", "Requests answered", ["service", "method", "route", "status"])
@@ -36,6 +38,12 @@ _SECURITY_HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
+
+
+class SlowBody(InvalidInput):
+    """The next piece of a body did not come in time."""
+
+    status = 408
 
 
 class Edge:
@@ -63,6 +71,7 @@ class _Exchange:
         self._context: RequestContext = scope_context(scope)
         self._status = 0
         self._received_bytes = 0
+        self._body_ended = False
         self._started_s = time.perf_counter()
 
     async def run(self, app: ASGIApp) -> None:
@@ -80,7 +89,14 @@ class _Exchange:
             self._report()
 
     async def _limited_receive(self) -> Message:
-        message = await self._receive()
+        if self._body_ended:
+            return await self._receive()  # the wait for the caller to leave has no bound
+        try:
+            async with asyncio.timeout(BODY_PIECE_WITHIN_S):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise SlowBody("body_too_slow", "The body came too slowly.") from error
+        self._body_ended = not message.get("more_body", False)
         if message["type"] == "http.request":
             limit = getattr(self._scope.get("endpoint"), "body_limit_bytes", DEFAULT_BODY_BYTES)
             self._received_bytes += len(message.get("body", b""))

@@ -1,0 +1,92 @@
+"""How fast callers may call: GCRA over the shared cache, the same arithmetic in the process when the cache does not answer. Never unlimited."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+from starlette.requests import HTTPConnection
+
+from voiceagent.kit.clock import Clock, SystemClock
+from voiceagent.kit.crypto import sha256_hex
+from voiceagent.kit.errors import RateLimited, Unavailable
+from voiceagent.ports.cache import Cache
+from voiceagent.web.context import context_of
+
+_log = structlog.get_logger(__name__)
+_RETRY_CACHE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`burst` calls at once, then `per_s` calls a second. name: shown to callers in RateLimit-Policy."""
+
+    name: str
+    per_s: float
+    burst: int
+
+
+def gcra(arrival_s: float, now_s: float, *, rate_per_s: float, burst: int, cost: int = 1) -> tuple[float, float]:
+    """Generic cell rate algorithm: (seconds to wait, theoretical arrival time to store); waiting means nothing was taken.
+
+    arrival_s: the stored theoretical arrival time, 0.0 for a caller without history.
+    """
+    interval_s = 1.0 / rate_per_s
+    base_s = max(arrival_s, now_s)
+    next_s = base_s + cost * interval_s
+    wait_s = next_s - now_s - burst * interval_s
+    return (wait_s, arrival_s) if wait_s > 1e-9 else (0.0, next_s)
+
+
+class LocalBuckets:
+    """GCRA in this process, for at most `keys` callers; the longest unused are forgotten first."""
+
+    def __init__(self, *, keys: int = 10_000, clock: Clock | None = None) -> None:
+        self._keys = keys
+        self._clock = clock or SystemClock()
+        self._arrivals: dict[str, float] = {}
+
+    def allow(self, key: str, rate: Rate, cost: int = 1) -> float:
+        """0.0 when allowed (and taken), otherwise the seconds to wait."""
+        arrival_s = self._arrivals.pop(key, 0.0)
+        wait_s, arrival_s = gcra(
+            arrival_s, self._clock.monotonic_s(), rate_per_s=rate.per_s, burst=rate.burst, cost=cost
+        )
+        while len(self._arrivals) >= self._keys:
+            del self._arrivals[next(iter(self._arrivals))]
+        self._arrivals[key] = arrival_s
+        return wait_s
+
+
+class Limiter:
+    """Counts calls by key over all replicas. While the cache is down, each process counts for itself."""
+
+    def __init__(self, cache: Cache, *, clock: Clock | None = None) -> None:
+        self._cache = cache
+        self._clock = clock or SystemClock()
+        self._local = LocalBuckets(clock=self._clock)
+        self._cache_down_until_s = 0.0
+
+    async def take(self, conn: HTTPConnection, rate: Rate, *owners: str, cost: int = 1) -> None:
+        """Take `cost` calls from the budget of every owner (an address, a key, a tenant). Raises RateLimited `rate_limited`.
+
+        The first owner without budget decides; what others gave before it stays taken, which errs on the strict side.
+        """
+        headers = context_of(conn).headers
+        headers["ratelimit-policy"] = f'"{rate.name}";q={rate.burst};w={max(1, round(rate.burst / rate.per_s))}'
+        for owner in owners:
+            wait_s = await self.wait_s(owner, rate, cost)
+            if wait_s > 0.0:
+                headers["ratelimit"] = f'"{rate.name}";r=0;t={max(1, round(wait_s))}'
+                raise RateLimited("rate_limited", "Too many calls; slow down.", retry_after_s=wait_s)
+
+    async def wait_s(self, owner: str, rate: Rate, cost: int = 1) -> float:
+        """0.0 when `cost` calls of `owner` are allowed now (and taken), otherwise the seconds until they would be."""
+        key = f"limit:{rate.name}:{sha256_hex(owner.encode())[:32]}"
+        if self._clock.monotonic_s() >= self._cache_down_until_s:
+            try:
+                return await self._cache.allow(key, rate_per_s=rate.per_s, burst=rate.burst, cost=cost)
+            except Unavailable:
+                self._cache_down_until_s = self._clock.monotonic_s() + _RETRY_CACHE_S
+                _log.warning("limits_counted_locally", retry_s=_RETRY_CACHE_S)
+        return self._local.allow(key, rate, cost)

@@ -1,0 +1,145 @@
+"""Servers: several apps in one loop, bind errors that name the port, lifespans all or nothing, bounds on heads and fragments."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from fastapi import Depends, FastAPI, WebSocket
+from starlette.requests import HTTPConnection
+
+from voiceagent.domain.identity import Principal
+from voiceagent.kit.errors import Misconfigured
+from voiceagent.web import protocols
+from voiceagent.web.app import Router, create_app
+from voiceagent.web.auth import require
+from voiceagent.web.serve import Listener, Servers
+
+
+async def everyone(_conn: HTTPConnection) -> Principal | None:
+    return Principal("ten_a", "usr_a", frozenset({"talk"}))
+
+
+def made_app(name: str, lifespan: Any = None) -> FastAPI:
+    app = create_app(name, title=name, auth=everyone, lifespan=lifespan)
+    router = Router()
+
+    @router.websocket("/v1/echo", dependencies=[Depends(require("talk"))])
+    async def echo(websocket: WebSocket) -> None:
+        await websocket.accept()
+        while True:
+            await websocket.send_text(await websocket.receive_text())
+
+    app.include_router(router)
+    return app
+
+
+@asynccontextmanager
+async def running(*apps: FastAPI) -> AsyncIterator[Servers]:
+    servers = Servers([Listener(app, 0) for app in apps], drain_s=1)
+    await servers.start()
+    try:
+        yield servers
+    finally:
+        await servers.stop()
+
+
+async def test_several_apps_answer_on_their_ports_and_stop() -> None:
+    async with running(made_app("gateway"), made_app("engine")) as servers, aiohttp.ClientSession() as client:
+        for port in servers.ports:
+            async with client.get(f"http://127.0.0.1:{port}/health/live") as answer:
+                assert answer.status == 200
+                assert "server" not in answer.headers
+    with pytest.raises(OSError):
+        await asyncio.open_connection("127.0.0.1", servers.ports[0])
+
+
+async def test_a_taken_port_is_named_and_nothing_else_is_started() -> None:
+    async with running(made_app("first")) as first:
+        taken = first.ports[0]
+        second = Servers([Listener(made_app("a"), 0), Listener(made_app("b"), taken)])
+        with pytest.raises(Misconfigured) as refused:
+            await second.start()
+        assert refused.value.code == "port_taken"
+        assert str(taken) in refused.value.message
+
+
+async def test_a_foreign_address_is_refused() -> None:
+    with pytest.raises(Misconfigured) as refused:
+        await Servers([Listener(made_app("a"), 0, host="192.0.2.1")]).start()
+    assert refused.value.code == "host_not_local"
+
+
+async def test_a_failing_lifespan_undoes_the_others() -> None:
+    seen: list[str] = []
+
+    @asynccontextmanager
+    async def good(_app: FastAPI) -> AsyncIterator[None]:
+        seen.append("opened")
+        try:
+            yield
+        finally:
+            seen.append("closed")
+
+    @asynccontextmanager
+    async def bad(_app: FastAPI) -> AsyncIterator[None]:
+        raise Misconfigured("store_newer", "The data is newer.")
+        yield
+
+    servers = Servers([Listener(made_app("bad", bad), 0), Listener(made_app("good", good), 0)])
+    with pytest.raises(Misconfigured, match="newer"):
+        await servers.start()
+    assert seen == ["opened", "closed"]
+
+
+async def test_a_message_in_too_many_fragments_is_refused() -> None:
+    async with running(made_app("voice")) as servers:
+        reader, writer = await asyncio.open_connection("127.0.0.1", servers.ports[0])
+        await handshake(reader, writer)
+        writer.write(bytes([0x01, 0x80]) + b"\0\0\0\0")  # empty text frame, more to come
+        for _ in range(protocols.MAX_FRAGMENTS + 1):
+            writer.write(bytes([0x00, 0x80]) + b"\0\0\0\0")
+        async with asyncio.timeout(5):
+            frame = await reader.readexactly(4)
+        assert frame[0] == 0x88
+        assert int.from_bytes(frame[2:4], "big") == 1008
+        writer.close()
+
+
+async def handshake(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(
+        b"GET /v1/echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 101")
+    assert b"permessage-deflate" not in head.lower()
+
+
+async def test_an_oversized_head_is_refused() -> None:
+    async with running(made_app("voice")) as servers:
+        reader, writer = await asyncio.open_connection("127.0.0.1", servers.ports[0])
+        writer.write(b"GET /health/live HTTP/1.1\r\n")
+        with contextlib.suppress(ConnectionError):
+            for number in range(4000):
+                writer.write(b"x-%d: %s\r\n" % (number, b"y" * 100))
+                await writer.drain()
+        async with asyncio.timeout(5):
+            with contextlib.suppress(ConnectionError):
+                assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+        writer.close()
+
+
+async def test_a_head_that_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocols, "HEAD_WITHIN_S", 0.05)
+    async with running(made_app("voice")) as servers:
+        reader, writer = await asyncio.open_connection("127.0.0.1", servers.ports[0])
+        writer.write(b"GET /health/live HTTP/1.1\r\nhost: x\r\n")
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        writer.close()
