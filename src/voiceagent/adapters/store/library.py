@@ -1,0 +1,116 @@
+"""Documents and collections as rows."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from voiceagent.adapters.store.scope import Scope, mine, param, restored, upsert
+from voiceagent.adapters.store.tables import collections, documents
+from voiceagent.domain.document import Collection, Document
+from voiceagent.kit.errors import Conflict, NotFound
+
+_GET = select(documents).where(mine(documents, "document_id"))
+_NEWEST = (
+    select(documents)
+    .where(mine(documents))
+    .order_by(documents.c.created_at.desc(), documents.c.document_id.desc())
+    .limit(param("count"))
+)
+_BEFORE = documents.c.created_at < param("before")
+_IN_COLLECTION = documents.c.collection_id == param("collection_id")
+_PAGES = {
+    (False, False): _NEWEST,
+    (True, False): _NEWEST.where(_BEFORE),
+    (False, True): _NEWEST.where(_IN_COLLECTION),
+    (True, True): _NEWEST.where(_BEFORE, _IN_COLLECTION),
+}
+_BY_SHA256 = (
+    select(documents).where(mine(documents, "blob_sha256")).order_by(documents.c.created_at, documents.c.document_id)
+)
+_DELETE = delete(documents).where(mine(documents, "document_id"))
+_GET_COLLECTION = select(collections).where(mine(collections, "collection_id"))
+_LOCK_COLLECTION = _GET_COLLECTION.with_for_update(key_share=True, read=True)
+_ALL_COLLECTIONS = (
+    select(collections).where(mine(collections)).order_by(collections.c.name, collections.c.collection_id)
+)
+_ANY_DOCUMENT = select(documents.c.document_id).where(mine(documents, "collection_id")).limit(1)
+_HOLD_COLLECTION = _GET_COLLECTION.with_for_update()
+_DELETE_COLLECTION = delete(collections).where(mine(collections, "collection_id"))
+
+
+class SqlDocuments:
+    """Documents of one transaction."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    async def get(self, document_id: str) -> Document:
+        row = await self._scope.row(_GET, document_id=document_id)
+        if row is None:
+            raise NotFound("document_not_found", "there is no such document", param="document_id")
+        return _document(row)
+
+    async def put(self, document: Document) -> None:
+        if await self._scope.row(_LOCK_COLLECTION, collection_id=document.collection_id) is None:
+            raise _unknown_collection()
+        await self._scope.put(upsert(self._scope.dialect, documents), dataclasses.asdict(document))
+
+    async def page(
+        self, *, before: datetime | None, limit: int, collection_id: str | None = None
+    ) -> tuple[Document, ...]:
+        values: dict[str, object] = {"count": limit}
+        if before is not None:
+            values["before"] = before
+        if collection_id is not None:
+            values["collection_id"] = collection_id
+        statement = _PAGES[before is not None, collection_id is not None]
+        return tuple(_document(row) for row in await self._scope.rows(statement, **values))
+
+    async def by_sha256(self, blob_sha256: str) -> tuple[Document, ...]:
+        return tuple(_document(row) for row in await self._scope.rows(_BY_SHA256, blob_sha256=blob_sha256))
+
+    async def delete(self, document_id: str) -> bool:
+        return await self._scope.changed(_DELETE, document_id=document_id)
+
+
+class SqlCollections:
+    """Collections of one transaction."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    async def get(self, collection_id: str) -> Collection:
+        row = await self._scope.row(_GET_COLLECTION, collection_id=collection_id)
+        if row is None:
+            raise _unknown_collection()
+        return _collection(row)
+
+    async def put(self, collection: Collection) -> None:
+        row = dataclasses.asdict(collection) | {"reader_ids": sorted(collection.reader_ids)}
+        await self._scope.put(upsert(self._scope.dialect, collections), row)
+
+    async def all(self) -> tuple[Collection, ...]:
+        return tuple(_collection(row) for row in await self._scope.rows(_ALL_COLLECTIONS))
+
+    async def delete(self, collection_id: str) -> bool:
+        if await self._scope.row(_HOLD_COLLECTION, collection_id=collection_id) is None:
+            return False
+        if await self._scope.row(_ANY_DOCUMENT, collection_id=collection_id) is not None:
+            raise Conflict("collection_not_empty", "documents are in this collection", param="collection_id")
+        return await self._scope.changed(_DELETE_COLLECTION, collection_id=collection_id)
+
+
+def _unknown_collection() -> NotFound:
+    return NotFound("collection_not_found", "there is no such collection", param="collection_id")
+
+
+def _document(row: dict[str, Any]) -> Document:
+    return restored(Document, row, metadata=dict(row["metadata"]))
+
+
+def _collection(row: dict[str, Any]) -> Collection:
+    return restored(Collection, row, reader_ids=frozenset(row["reader_ids"]))

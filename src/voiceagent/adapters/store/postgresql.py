@@ -1,0 +1,157 @@
+"""PostgreSQL: bounded waits, forced row security under a role that owns nothing, and a refusal to run without durable commits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import exc, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from voiceagent.adapters.store.columns import json_text
+from voiceagent.adapters.store.database import Mode
+from voiceagent.adapters.store.tables import TENANT_TABLES
+from voiceagent.kit.errors import Misconfigured
+
+APP_ROLE = "voiceagent_app"
+CONNECT_S = 2.0
+COMMAND_S = 2.0
+POOL_SIZE = 10
+POOL_WAIT_S = 0.2
+MIGRATION_S = 60.0
+
+_MIGRATION_LOCK = 0x766F_6963_6561  # "voicea": any number that others do not use
+
+_MARKS = ("tenant", "directory", "worker")
+_START = text("SELECT " + ", ".join(f"set_config('app.{mark}', :{mark}, true)" for mark in _MARKS))
+_START_AS_APP = text(f"{_START.text}, set_config('role', '{APP_ROLE}', true)")
+
+_SETTINGS = text(
+    "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')"
+)
+_ROLE = text(
+    "SELECT rolsuper OR rolbypassrls AS bypasses,"
+    " EXISTS (SELECT 1 FROM pg_roles app WHERE app.rolname = :app AND pg_has_role(current_user, app.oid, 'MEMBER')"
+    " AND to_regclass('tenants') IS NOT NULL AND has_table_privilege(app.oid, to_regclass('tenants'), 'SELECT')) AS has_app"
+    " FROM pg_roles WHERE rolname = current_user"
+)
+_MAY_CREATE_ROLE = text("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user")
+_APP_EXISTS = text("SELECT 1 FROM pg_roles WHERE rolname = :app")
+
+
+class Postgresql:
+    """A PostgreSQL database. Its URL's role owns the tables; transactions run as `voiceagent_app`, which the first migration creates."""
+
+    def __init__(self, url: str) -> None:
+        location = _location(url)
+        self._engine = create_async_engine(
+            location,
+            pool_size=POOL_SIZE,
+            max_overflow=0,
+            pool_timeout=POOL_WAIT_S,
+            json_serializer=json_text,
+            connect_args=_connect_arguments(COMMAND_S, lock_s=COMMAND_S),
+        )
+        self._migration_engine = create_async_engine(
+            location,
+            poolclass=NullPool,
+            json_serializer=json_text,
+            connect_args=_connect_arguments(MIGRATION_S, lock_s=MIGRATION_S / 2),
+        )
+        self._start = _START
+        self._is_safe = False
+
+    @property
+    def name(self) -> str:
+        return "postgresql"
+
+    def engine(self, mode: Mode) -> AsyncEngine:
+        return self._migration_engine if mode == "migrate" else self._engine
+
+    @asynccontextmanager
+    async def admission(self, mode: Mode) -> AsyncIterator[None]:
+        yield  # the pool is the only queue
+
+    async def prepare(self) -> None:
+        async with self._engine.connect() as connection:
+            settings = {row.name: row.setting for row in await connection.execute(_SETTINGS)}
+        off = sorted(name for name, setting in settings.items() if setting == "off")
+        if off:
+            raise Misconfigured(
+                "store_not_durable", f"PostgreSQL may lose what it acknowledged: turn on {', '.join(off)}"
+            )
+
+    async def started(self, connection: AsyncConnection, mode: Mode, marks: Mapping[str, str]) -> None:
+        if mode == "migrate":
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+            await connection.execute(
+                text("SET LOCAL lock_timeout = '2s'")
+            )  # a stuck reader must not stop the whole site
+            return
+        if not self._is_safe:
+            await self._choose_role(connection)
+        await connection.execute(self._start, {mark: marks.get(mark, "") for mark in _MARKS})
+
+    async def migrated(self, connection: AsyncConnection) -> None:
+        """Give the application's role what it needs and no more: audit rows can be added and read, nothing else."""
+        self._is_safe = False
+        if not await self._app_role(connection):
+            return
+        for table in (*TENANT_TABLES, "tenants"):
+            if (await connection.execute(text("SELECT to_regclass(:name)"), {"name": table})).scalar() is None:
+                continue
+            rights = "SELECT, INSERT" if table == "audit" else "SELECT, INSERT, UPDATE, DELETE"
+            await connection.execute(text(f"GRANT {rights} ON {table} TO {APP_ROLE}"))
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+        await self._migration_engine.dispose()
+
+    async def _choose_role(self, connection: AsyncConnection) -> None:
+        role = (await connection.execute(_ROLE, {"app": APP_ROLE})).one()
+        if role.bypasses and not role.has_app:
+            raise Misconfigured(
+                "store_role",
+                f"the database's role ignores row security and may not become {APP_ROLE}: run `voiceagent migrate`, or use another role",
+            )
+        self._start = _START_AS_APP if role.has_app else _START
+        self._is_safe = True
+
+    async def _app_role(self, connection: AsyncConnection) -> bool:
+        """Whether the application's role exists; creates it where this role may. Without it the owner works under forced row security."""
+        if (await connection.execute(_APP_EXISTS, {"app": APP_ROLE})).first() is not None:
+            return True
+        if not (await connection.execute(_MAY_CREATE_ROLE)).scalar():
+            return False
+        try:
+            async with connection.begin_nested():
+                await connection.execute(text(f"CREATE ROLE {APP_ROLE} NOLOGIN"))
+        except exc.DBAPIError:
+            return True  # roles belong to the whole server: the migration of another database was faster
+        await connection.execute(text(f"GRANT {APP_ROLE} TO CURRENT_USER"))
+        return True
+
+
+def _location(url: str) -> URL:
+    try:
+        location = make_url(url).set(drivername="postgresql+asyncpg")
+    except exc.ArgumentError as failure:
+        raise Misconfigured("store_url", "the store's URL cannot be read") from failure
+    ssl = location.query.get("sslmode")
+    return location.difference_update_query(["sslmode"]).update_query_dict({"ssl": ssl}) if ssl else location
+
+
+def _connect_arguments(command_s: float, *, lock_s: float) -> dict[str, Any]:
+    return {
+        "timeout": CONNECT_S,
+        "command_timeout": command_s,
+        "server_settings": {
+            "application_name": "voiceagent",
+            "statement_timeout": f"{command_s:.0f}s",
+            "lock_timeout": f"{lock_s:.0f}s",
+            "idle_in_transaction_session_timeout": f"{max(command_s, 10.0):.0f}s",
+        },
+    }

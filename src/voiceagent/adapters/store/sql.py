@@ -1,0 +1,119 @@
+"""The store on SQL, one adapter for SQLite and PostgreSQL: `sqlite:///path`, `sqlite://` (in memory), `postgresql://`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy import text
+
+from voiceagent.adapters.store.conversations import SqlAgents, SqlConversations
+from voiceagent.adapters.store.database import Database, Dialect, Mode
+from voiceagent.adapters.store.identities import SqlDirectory, SqlKeys, SqlSettings, SqlUsers
+from voiceagent.adapters.store.library import SqlCollections, SqlDocuments
+from voiceagent.adapters.store.postgresql import Postgresql
+from voiceagent.adapters.store.schema import migrate
+from voiceagent.adapters.store.scope import Scope
+from voiceagent.adapters.store.sqlite import Sqlite
+from voiceagent.adapters.store.work import SqlAudit, SqlJobs, SqlQueue
+from voiceagent.kit.clock import Clock, SystemClock
+from voiceagent.kit.errors import InvalidInput, Misconfigured
+
+READY_S = 2.0
+
+
+class SqlUnitOfWork:
+    """The repositories of one transaction."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    @cached_property
+    def conversations(self) -> SqlConversations:
+        return SqlConversations(self._scope)
+
+    @cached_property
+    def agents(self) -> SqlAgents:
+        return SqlAgents(self._scope)
+
+    @cached_property
+    def keys(self) -> SqlKeys:
+        return SqlKeys(self._scope)
+
+    @cached_property
+    def users(self) -> SqlUsers:
+        return SqlUsers(self._scope)
+
+    @cached_property
+    def documents(self) -> SqlDocuments:
+        return SqlDocuments(self._scope)
+
+    @cached_property
+    def collections(self) -> SqlCollections:
+        return SqlCollections(self._scope)
+
+    @cached_property
+    def jobs(self) -> SqlJobs:
+        return SqlJobs(self._scope)
+
+    @cached_property
+    def audit(self) -> SqlAudit:
+        return SqlAudit(self._scope)
+
+    @cached_property
+    def settings(self) -> SqlSettings:
+        return SqlSettings(self._scope)
+
+
+class SqlStore:
+    """Transactions on a SQL database."""
+
+    def __init__(self, dialect: Dialect, clock: Clock) -> None:
+        self._database = Database(dialect)
+        self._clock = clock
+        self.directory = SqlDirectory(self._database, clock)
+        self.queue = SqlQueue(self._database, clock)
+
+    @asynccontextmanager
+    async def begin(self, tenant_id: str, *, read_only: bool = False) -> AsyncIterator[SqlUnitOfWork]:
+        if not tenant_id:
+            raise InvalidInput("no_tenant", "a transaction needs a tenant")
+        mode: Mode = "read" if read_only else "write"
+        async with self._database.transaction({"tenant": tenant_id}, mode) as connection:
+            scope = Scope(connection, tenant_id, self._clock)
+            yield SqlUnitOfWork(scope)
+            scope.raise_if_failed()
+
+    async def ready(self) -> bool:
+        try:
+            async with asyncio.timeout(READY_S), self._database.transaction({}, "read") as connection:
+                await connection.execute(text("SELECT tenant_id FROM tenants LIMIT 1"))
+        except Exception:  # noqa: BLE001 - readiness is a yes or no; why not is told by the transactions that fail
+            return False
+        return True
+
+    async def migrate(self) -> None:
+        await migrate(self._database)
+
+    async def close(self) -> None:
+        await self._database.dialect.close()
+
+
+def open_store(url: str, *, clock: Clock | None = None) -> SqlStore:
+    """The store at `url`. Connects at the first transaction. Raises Misconfigured `store_url`."""
+    return SqlStore(_dialect(url), clock or SystemClock())
+
+
+def _dialect(url: str) -> Dialect:
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme == "sqlite":
+        if rest in ("", "/:memory:"):
+            return Sqlite(None)
+        if rest.startswith("/") and len(rest) > 1:
+            return Sqlite(Path(rest[1:]))
+    if separator and scheme in ("postgresql", "postgres"):
+        return Postgresql(url)
+    raise Misconfigured("store_url", "the store's URL is sqlite:///PATH or postgresql://USER@HOST/DATABASE")

@@ -1,0 +1,113 @@
+"""SQLite: one file, write-ahead log, every commit synced, one writer at a time in the order of arrival."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from voiceagent.adapters.store.columns import json_text
+from voiceagent.adapters.store.database import Mode
+from voiceagent.kit.errors import Conflict, Misconfigured, Unavailable
+
+WAIT_S = 2.0
+READERS = 4
+
+_in_memory = itertools.count()
+
+
+class Sqlite:
+    """A SQLite database in a file, or in memory when `path` is None."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._writer = asyncio.Lock()
+        self._keeper: AsyncConnection | None = None
+        name = str(path) if path else f"file:/voiceagent-{os.getpid()}-{next(_in_memory)}"
+        query = {} if path else {"vfs": "memdb", "uri": "true"}
+        self._engine = create_async_engine(
+            URL.create("sqlite+aiosqlite", database=name, query=query),
+            poolclass=AsyncAdaptedQueuePool,
+            pool_size=READERS + 1,
+            max_overflow=1,
+            pool_timeout=WAIT_S,
+            pool_reset_on_return=None,  # database.py ends every transaction itself or discards the connection
+            json_serializer=json_text,
+            connect_args={"isolation_level": None, "timeout": WAIT_S},
+        )
+        event.listen(self._engine.sync_engine, "connect", _connected)
+        event.listen(self._engine.sync_engine, "begin", _begun)
+
+    @property
+    def name(self) -> str:
+        return "sqlite"
+
+    def engine(self, mode: Mode) -> AsyncEngine:
+        return self._engine
+
+    @asynccontextmanager
+    async def admission(self, mode: Mode) -> AsyncIterator[None]:
+        if mode == "read" and self._path:
+            yield  # the write-ahead log lets readers see the last state while a writer works
+            return
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await self._writer.acquire()
+        except TimeoutError as failure:
+            raise Unavailable("store_unavailable", "the database is busy", retry_after_s=1.0) from failure
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+    async def started(self, connection: AsyncConnection, mode: Mode, marks: Mapping[str, str]) -> None:
+        """Nothing to tell: SQLite has no row security; every statement names its tenant."""
+
+    async def prepare(self) -> None:
+        if self._path is None:
+            self._keeper = await self._engine.connect()  # the memory lives as long as one connection to it
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.touch(mode=0o600)
+        except OSError as failure:
+            raise Misconfigured("store_path", "the folder of the database cannot be written") from failure
+
+    async def migrated(self, connection: AsyncConnection) -> None:
+        """A migration that copies tables runs without foreign keys; none may be left broken."""
+        broken = (await connection.exec_driver_sql("PRAGMA foreign_key_check")).first()
+        if broken is not None:
+            raise Conflict("constraint_broken", "the migration would leave references to rows that do not exist")
+
+    async def close(self) -> None:
+        if self._keeper is not None:
+            await self._keeper.close()
+            self._keeper = None
+        await self._engine.dispose()
+
+
+def _connected(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")  # in WAL mode NORMAL may lose the last commits in a power cut
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA trusted_schema=OFF")
+    cursor.close()
+
+
+def _begun(connection: Connection) -> None:
+    mode: Mode = connection.get_execution_options().get("store_mode", "write")
+    if connection.info.get("mode", "write") != mode:
+        connection.exec_driver_sql(f"PRAGMA query_only={'ON' if mode == 'read' else 'OFF'}")
+        connection.exec_driver_sql(f"PRAGMA foreign_keys={'OFF' if mode == 'migrate' else 'ON'}")
+        connection.info["mode"] = mode
+    connection.exec_driver_sql("BEGIN" if mode == "read" else "BEGIN IMMEDIATE")

@@ -1,0 +1,159 @@
+"""Jobs and audit entries as rows, and the queue from which workers of every tenant claim."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select, tuple_, update
+
+from voiceagent.adapters.store.database import Database
+from voiceagent.adapters.store.scope import Scope, insert_new, mine, param, restored
+from voiceagent.adapters.store.tables import audit, jobs
+from voiceagent.domain.audit import AuditEntry
+from voiceagent.domain.job import Job
+from voiceagent.kit.clock import Clock
+from voiceagent.kit.errors import Conflict, NotFound
+
+_OPEN = jobs.c.state.in_(("queued", "running"))
+_GET = select(jobs).where(mine(jobs, "job_id"))
+_BY_KEY = select(jobs).where(mine(jobs, "idempotency_key"))
+_DEPTH = select(func.count()).select_from(jobs).where(mine(jobs), _OPEN)
+_END_CLAIM = update(jobs).where(
+    mine(jobs),
+    jobs.c.job_id == param("claimed_id"),
+    jobs.c.attempt == param("claim"),
+    jobs.c.state == "running",
+)
+
+_NOW = param("now", jobs.c.due_at)
+_DUE = (jobs.c.kind.in_(param("kinds", expanding=True)), _OPEN, jobs.c.due_at <= _NOW)
+_GIVE_UP = (
+    update(jobs)
+    .where(*_DUE, jobs.c.state == "running", jobs.c.attempt >= jobs.c.max_attempts)
+    .values(state="failed", error_code="lease_expired", updated_at=_NOW)
+)
+_NEXT = (
+    select(jobs.c.tenant_id, jobs.c.job_id)
+    .where(*_DUE, jobs.c.attempt < jobs.c.max_attempts)
+    .order_by(jobs.c.due_at, jobs.c.job_id)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_CLAIM = (
+    update(jobs)
+    .where(tuple_(jobs.c.tenant_id, jobs.c.job_id).in_(_NEXT))
+    .values(
+        state="running",
+        attempt=jobs.c.attempt + 1,
+        worker=param("claimant"),
+        due_at=param("until", jobs.c.due_at),
+        heartbeat_at=_NOW,
+        updated_at=_NOW,
+    )
+    .returning(jobs)
+)
+_PROLONG = _END_CLAIM.values(due_at=param("until", jobs.c.due_at), heartbeat_at=_NOW)
+_DEPTHS = select(jobs.c.kind, func.count().label("count")).where(_OPEN).group_by(jobs.c.kind)
+
+_NEWEST = select(audit).where(mine(audit)).order_by(audit.c.entry_id.desc()).limit(param("count"))
+_OLDER = _NEWEST.where(audit.c.entry_id < param("before_id"))
+
+
+class SqlJobs:
+    """Jobs of one transaction."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    async def enqueue(self, job: Job) -> Job:
+        if await self._scope.put(insert_new(self._scope.dialect, jobs), self._row(job)):
+            return await self.get(job.job_id)
+        first = None
+        if job.idempotency_key is not None:
+            first = await self._scope.row(_BY_KEY, idempotency_key=job.idempotency_key)
+        if first is None:
+            raise Conflict("job_exists", "a job with this id exists", param="job_id")
+        return _job(first)
+
+    async def get(self, job_id: str) -> Job:
+        row = await self._scope.row(_GET, job_id=job_id)
+        if row is None:
+            raise NotFound("job_not_found", "there is no such job", param="job_id")
+        return _job(row)
+
+    async def complete(self, job: Job) -> None:
+        await self._end(job, {"state": "done", "error_code": None})
+
+    async def fail(self, job: Job, *, error_code: str, retry_at: datetime | None) -> None:
+        if retry_at is None or job.attempt >= job.max_attempts:
+            await self._end(job, {"state": "failed", "error_code": error_code})
+        else:
+            await self._end(job, {"state": "queued", "error_code": error_code, "due_at": retry_at})
+
+    async def depth(self) -> int:
+        return int((await self._scope.run(_DEPTH)).scalar_one())
+
+    async def _end(self, job: Job, values: dict[str, object]) -> None:
+        statement = _END_CLAIM.values(**values, updated_at=self._scope.clock.now())
+        if not await self._scope.changed(statement, claimed_id=job.job_id, claim=job.attempt):
+            raise Conflict("lease_lost", "another worker has taken over this job", param="job_id")
+
+    def _row(self, job: Job) -> dict[str, object]:
+        row = dataclasses.asdict(job) | {
+            "due_at": job.due_at or job.created_at,
+            "updated_at": job.created_at,
+        }
+        del row["lease_until"]
+        return row
+
+
+class SqlAudit:
+    """Audit entries of one transaction."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    async def append(self, entry: AuditEntry) -> None:
+        await self._scope.put(audit.insert(), dataclasses.asdict(entry))
+
+    async def page(self, *, before_id: str | None, limit: int) -> tuple[AuditEntry, ...]:
+        if before_id is None:
+            rows = await self._scope.rows(_NEWEST, count=limit)
+        else:
+            rows = await self._scope.rows(_OLDER, count=limit, before_id=before_id)
+        return tuple(restored(AuditEntry, row) for row in rows)
+
+
+class SqlQueue:
+    """The jobs of every tenant: row security lets a transaction marked as a worker's see this one table."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def claim(self, kinds: tuple[str, ...], *, worker: str, lease_s: float) -> Job | None:
+        now = self._clock.now()
+        async with self._database.transaction({"worker": "on"}) as connection:
+            scope = Scope(connection, "", self._clock)
+            await scope.run(_GIVE_UP, kinds=kinds, now=now)
+            until = now + timedelta(seconds=lease_s)
+            row = await scope.row(_CLAIM, kinds=kinds, now=now, until=until, claimant=worker)
+        return None if row is None else _job(row)
+
+    async def heartbeat(self, job: Job, *, lease_s: float) -> bool:
+        now = self._clock.now()
+        until = now + timedelta(seconds=lease_s)
+        async with self._database.transaction({"worker": "on"}) as connection:
+            scope = Scope(connection, job.tenant_id, self._clock)
+            return await scope.changed(_PROLONG, claimed_id=job.job_id, claim=job.attempt, now=now, until=until)
+
+    async def depth(self) -> dict[str, int]:
+        async with self._database.transaction({"worker": "on"}, "read") as connection:
+            rows = await Scope(connection, "", self._clock).rows(_DEPTHS)
+        return {row["kind"]: row["count"] for row in rows}
+
+
+def _job(row: dict[str, Any]) -> Job:
+    return restored(Job, row, lease_until=row["due_at"] if row["state"] == "running" else None)
