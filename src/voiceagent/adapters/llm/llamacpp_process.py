@@ -1,0 +1,164 @@
+"""The life of the child process that holds the model: start, wait until it listens, start again when it dies, end. No chat in here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import structlog
+
+from voiceagent.kit.crypto import random_token
+from voiceagent.kit.errors import Misconfigured, Unavailable
+from voiceagent.kit.tasks import TaskScope
+
+_log = structlog.get_logger(__name__)
+
+START_S = 120.0
+"""Longest wait for a child to load its model; a 135M model takes about 1 s."""
+_BACK_OFF_S = (0.2, 1.0, 5.0, 15.0, 30.0)
+_STEADY_S = 60.0
+"""A child that lived this long starts again without a wait."""
+_END_S = 1.0
+_INHERITED = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH", "SYSTEMROOT", "TMPDIR", "TEMP")
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSettings:
+    """What the child is told on its stdin. context_tokens: of each of the `parallel` slots. threads: for reading and writing."""
+
+    model: str
+    context_tokens: int
+    parallel: int
+    threads: int
+    api_key: str = field(default_factory=random_token, repr=False)
+
+
+class LlamaCppProcess:
+    """Keeps one child alive from the first `address` on. `listening` is told each new address, so that clients can be made for it."""
+
+    def __init__(self, settings: ChildSettings, listening: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._listening = listening
+        self._tasks = TaskScope("llamacpp", self._broken)
+        self._process: asyncio.subprocess.Process | None = None
+        self._up = asyncio.Event()
+        self._down = False
+        self._failures = 0
+        self._keeper: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the running child."""
+        return self._process.pid if self._process is not None and self._up.is_set() else None
+
+    async def wait(self, within_s: float) -> None:
+        """Return once the child listens. Raises Unavailable `llm_unavailable` after `within_s`, or at once while it waits to start again."""
+        self.start()
+        if self._closed or self._down:
+            raise Unavailable("llm_unavailable", "the local model is not running", retry_after_s=1.0)
+        if self._up.is_set():
+            return
+        try:
+            async with asyncio.timeout(within_s):
+                await self._up.wait()
+        except TimeoutError as error:
+            raise Unavailable("llm_unavailable", "the local model is still loading", retry_after_s=1.0) from error
+
+    def start(self) -> None:
+        """Begin to keep a child. Idempotent; needs the event loop, and a thread that lives as long as the child shall."""
+        if self._keeper is None and not self._closed:
+            self._keeper = self._tasks.start(self._keep(), name="keep")
+
+    async def close(self) -> None:
+        """End the child and wait for it, at most 5 s. Idempotent."""
+        self._closed = True
+        self._up.clear()
+        await self._tasks.close()
+
+    async def _keep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            started_s = loop.time()
+            await self._live()
+            self._failures = 0 if loop.time() - started_s > _STEADY_S else self._failures + 1
+            pause_s = _BACK_OFF_S[min(max(self._failures - 1, 0), len(_BACK_OFF_S) - 1)]
+            _log.warning("llm_child_ended", failures=self._failures, again_in_s=pause_s)
+            self._down = True
+            await asyncio.sleep(pause_s)
+            self._down = False
+
+    async def _live(self) -> None:
+        """One child, from its start to its end; it is gone and reaped when this returns or is cancelled."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "voiceagent.adapters.llm.llamacpp_server"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=_environment(self._settings.threads),
+        )
+        self._process = process
+        try:
+            self._listening(await self._address(process))
+            self._up.set()
+            await process.wait()
+        except Unavailable as error:
+            _log.error("llm_child_failed", reason=error.message)
+        finally:
+            self._up.clear()
+            await _end(process)
+
+    async def _address(self, process: asyncio.subprocess.Process) -> str:
+        assert process.stdin is not None and process.stdout is not None  # noqa: S101  # both are pipes, see above
+        try:
+            process.stdin.write(json.dumps(asdict(self._settings)).encode() + b"\n")
+            async with asyncio.timeout(START_S):
+                answer = json.loads(await process.stdout.readline() or b"{}")
+        except (OSError, ValueError, TimeoutError) as error:
+            raise Unavailable("llm_unavailable", "the local model did not start") from error
+        if "url" not in answer:
+            _log.error("llm_child_refused", reason=answer.get("error", "it ended without a word"))
+            raise Unavailable("llm_unavailable", "the local model could not be loaded")
+        return str(answer["url"])
+
+    def _broken(self, _name: str, _error: BaseException) -> None:
+        self._down = True
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Close its stdin, which asks it to end; kill it after a second; reap it."""
+    if process.returncode is not None:
+        return
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        async with asyncio.timeout(_END_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """Only what a Python process needs: no keys, no settings. Threads that wait must sleep, or they take the cores that carry audio."""
+    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return kept | {"OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": str(threads)}
+
+
+def gguf_at(file: Path) -> Path:
+    """`file`, or the one GGUF file in that folder. Raises Misconfigured `model_missing` or `model_corrupt`."""
+    try:
+        if file.is_dir():
+            file = next(iter(sorted(file.glob("*.gguf"))), file)
+        with file.open("rb") as opened:
+            magic = opened.read(4)
+    except OSError as error:
+        raise Misconfigured("model_missing", f"the model file {file.name} cannot be read") from error
+    if magic != b"GGUF":
+        raise Misconfigured("model_corrupt", f"{file.name} is not a GGUF model file")
+    return file
