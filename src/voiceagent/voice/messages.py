@@ -236,6 +236,14 @@ class ReplyEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeakerHeld:
+    """The answer's sound stopped because somebody speaks (held), or goes on from the same sample (not held)."""
+
+    item_id: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
 class IdleTimedOut:
     """Nobody said anything for idle_timeout_ms after an answer."""
 
@@ -271,6 +279,7 @@ SessionEvent = (
     | ReplySound
     | ReplyToolCall
     | ReplyEnded
+    | SpeakerHeld
     | IdleTimedOut
     | Failed
 )
