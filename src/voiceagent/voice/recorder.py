@@ -13,12 +13,16 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import IO, Any
 
-from voiceagent.kit.errors import InvalidInput
+import structlog
+
+from voiceagent.kit.errors import InvalidInput, Problem
 from voiceagent.kit.offload import Offload
 from voiceagent.voice import turn_words
 from voiceagent.voice.messages import ReplySound, SessionEvent
 from voiceagent.voice.turn import step
 from voiceagent.voice.turn_words import TurnEffect, TurnEvent, TurnRules, TurnState
+
+_log = structlog.get_logger(__name__)
 
 FORMAT = 1
 FLUSH_EVERY = 50
@@ -72,13 +76,20 @@ class Recorder:
         self._note({"kind": "closed", "reason": reason})
         if self._writing is not None:
             await asyncio.wait({self._writing})
-        await self._flush()
+        await self._flush_safely()
 
     def _note(self, entry: dict[str, Any]) -> None:
         self._lines.append(json.dumps(entry, ensure_ascii=False, separators=(",", ":")))
         idle = self._writing is None or self._writing.done()
         if len(self._lines) >= FLUSH_EVERY and idle:
-            self._writing = asyncio.get_running_loop().create_task(self._flush())
+            self._writing = asyncio.get_running_loop().create_task(self._flush_safely())
+
+    async def _flush_safely(self) -> None:
+        """A full disk costs the recording, never the call."""
+        try:
+            await self._flush()
+        except (OSError, Problem) as error:
+            _log.warning("recording_lost", error=type(error).__name__)
 
     async def _flush(self) -> None:
         pieces: list[tuple[str, bytes]] = [

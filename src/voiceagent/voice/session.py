@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from voiceagent.domain.conversation import messages_of
 from voiceagent.domain.identity import Principal
@@ -51,6 +51,7 @@ class VoiceSession:
         self._stepping = False
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
+        self._when_closed: Callable[[], None] = lambda: None
         self._replies = Replies(self, parts, principal, opened.agent)
         self._caller = Caller(self, parts, self._replies.asked)
         if opened.agent.greeting and not opened.turns and settings.turn_detection is not None:
@@ -127,6 +128,10 @@ class VoiceSession:
         while (event := await self._out.get()) is not None:
             yield event
 
+    def on_close(self, call: Callable[[], None]) -> None:
+        """`call` is called once, when the session has ended."""
+        self._when_closed = call
+
     async def close(self, reason: str) -> None:
         """End everything; what was heard of an answer under way is stored first. Idempotent."""
         if self._closed:
@@ -140,6 +145,7 @@ class VoiceSession:
         if self._recorder is not None:
             await self._recorder.close(reason)
         self._out.put_nowait(None)
+        self._when_closed()
 
     # --- what the session's parts use ---------------------------------------------------------------------------------
 
