@@ -85,8 +85,8 @@ async def test_close_is_idempotent_and_later_calls_are_unavailable(turns: EndOfT
 async def test_a_script_is_told_in_order_and_then_silence_decides() -> None:
     turns = ScriptedTurns([0.1, 0.9], full_s=0.4)
     told = [await turns.probability(_noise(1)) for _ in range(3)]
-    assert told == pytest.approx([0.1, 0.9, 0.0], abs=0.01)
-    assert await turns.probability(_noise(1) + bytes(6_400)) == pytest.approx(0.5, abs=0.01)
+    assert told == pytest.approx([0.1, 0.9, 0.0], abs=0.05)
+    assert await turns.probability(_noise(1) + bytes(6_400)) == pytest.approx(0.5, abs=0.05)
 
 
 @pytest.mark.parametrize("url", ["scripted:///?answers=2", "scripted:///?answers=x", "scripted:///?full_s=0"])
@@ -119,9 +119,9 @@ async def test_real_speech_is_judged_as_by_the_published_preprocessing() -> None
         samples, _ = soundfile.read(clip, dtype="int16")
         end_s, whole, cut = PUBLISHED[clip.stem]
         pcm = samples[: int((end_s + 0.2) * 16_000)].tobytes()
-        assert await turns.probability(pcm) == pytest.approx(whole, abs=0.01)
+        assert await turns.probability(pcm) == pytest.approx(whole, abs=0.05)
         pcm = samples[: int(0.6 * end_s * 16_000)].tobytes()
-        assert await turns.probability(pcm) == pytest.approx(cut, abs=0.01)
+        assert await turns.probability(pcm) == pytest.approx(cut, abs=0.05)
     await turns.close()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 import onnxruntime
@@ -87,8 +87,8 @@ def open_turns(url: str, *, models: ModelPaths) -> SmartTurn:
     threads = parse_qs(parts.query).get("threads", ["1"])[-1]
     if not threads.isdecimal() or not 1 <= int(threads) <= 16:
         raise Misconfigured("bad_url", "threads of the end-of-turn model is a number from 1 to 16")
-    own = parts.path not in ("", "/")
-    model = Path(parts.path) if own else models.path(MODEL)
+    path = unquote(parts.path)
+    model = Path(path) if path not in ("", "/") else models.path(MODEL)
     if not model.is_file():
         raise Misconfigured("model_missing", f"there is no end-of-turn model at {model}")
     return SmartTurn(model, threads=int(threads))
