@@ -1,0 +1,71 @@
+"""What a reader yields, and how a file can fail to be read. The words between the readers and the child's main module."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+BlockKind = Literal["heading", "text", "list", "table"]
+
+
+class ReadFailure(Exception):
+    """The file cannot be read. code: stable, snake_case; message: for people, without anything from the file."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph, heading, list or table as it stands in the file, not yet cleaned. level: 1 and up for headings, else 0."""
+
+    kind: BlockKind
+    text: str
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one document may use. Source: the platform's promise for document parsing (promise IN8)."""
+
+    memory_bytes: int = 512 * 1024 * 1024
+    cpu_s: int = 20
+    wall_s: float = 30.0
+    open_files: int = 64
+    text_bytes: int = 10 * 1024 * 1024
+    pages: int = 5_000
+
+
+@dataclass(slots=True)
+class Task:
+    """One file to read. ocr: path of the recogniser of scanned pages, "" for none. The reader adds to properties and hidden."""
+
+    data: bytes
+    password: str = ""
+    ocr: str = ""
+    limits: Limits = field(default_factory=Limits)
+    properties: dict[str, str] = field(default_factory=dict)
+    hidden: Counter[str] = field(default_factory=Counter)
+
+
+class Reader(Protocol):
+    """The function `read` of every reader module."""
+
+    def __call__(self, task: Task) -> Iterator[list[Block]]:
+        """The blocks of each page in reading order. Raises ReadFailure; anything else it raises means a damaged file."""
+        ...
+
+
+def table_text(rows: list[list[str]]) -> str:
+    """Rows as lines `| a | b |`; cells keep their column, line breaks inside a cell become spaces."""
+    width = max((len(row) for row in rows), default=0)
+    lines = []
+    for row in rows:
+        cells = [" ".join(cell.replace("|", "/").split()) for cell in row] + [""] * (width - len(row))
+        if any(cells):
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
