@@ -70,11 +70,16 @@ def require(*scopes: str) -> Permission:
 
 
 class Guarded:
-    """A plain ASGI app behind a permission, for routes that stream bytes without the framework's help."""
+    """A plain ASGI app behind a permission, for routes that stream bytes without the framework's help.
 
-    def __init__(self, app: ASGIApp, permission: Permission) -> None:
+    path: its name in logs and metrics.  body_limit_bytes: read by the request edge; None for its default.
+    """
+
+    def __init__(self, app: ASGIApp, permission: Permission, *, path: str, body_limit_bytes: int | None = None) -> None:
         self._app = app
         self.permission = permission
+        self.path = path
+        self.body_limit_bytes = body_limit_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.permission(HTTPConnection(scope))

@@ -7,13 +7,13 @@ import time
 from typing import Any
 
 import structlog
-from prometheus_client import Counter, Histogram
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from voiceagent.kit.errors import InvalidInput, TooLarge
+from voiceagent.kit.telemetry import counter, histogram
 from voiceagent.web.auth import check_permissions
 from voiceagent.web.context import RequestContext, scope_context
 from voiceagent.web.problems import close_code, problem_of, problem_response
@@ -22,13 +22,8 @@ DEFAULT_BODY_BYTES = 1024 * 1024
 BODY_PIECE_WITHIN_S = 30.0
 
 _log = structlog.get_logger("voiceagent.access")
-_requests = Counter("voiceagent_http_requests_total", "Requests answered", ["service", "method", "route", "status"])
-_seconds = Histogram(
-    "voiceagent_http_request_seconds",
-    "Time from request to end of answer",
-    ["service", "route"],
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
-)
+_requests = counter("voiceagent_http_requests_total", "Requests answered", ["service", "method", "route", "status"])
+_seconds = histogram("voiceagent_http_request_seconds", "Time from request to end of answer", ["service", "route"])
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
@@ -98,7 +93,7 @@ class _Exchange:
             raise SlowBody("body_too_slow", "The body came too slowly.") from error
         self._body_ended = not message.get("more_body", False)
         if message["type"] == "http.request":
-            limit = getattr(self._scope.get("endpoint"), "body_limit_bytes", DEFAULT_BODY_BYTES)
+            limit = getattr(self._scope.get("endpoint"), "body_limit_bytes", None) or DEFAULT_BODY_BYTES
             self._received_bytes += len(message.get("body", b""))
             if self._received_bytes > limit or self._announced_bytes() > limit:
                 raise TooLarge(
@@ -137,8 +132,7 @@ class _Exchange:
         if self._context.accepted:
             await self._send({"type": "websocket.close", "code": close_code(problem), "reason": problem.code})
         elif self._context.response_started:
-            # The status is out: an aborted answer is the only honest one.
-            raise ConnectionAbortedError(problem.code) from None
+            return  # the status is out: the server cuts an answer without its end, which is the only honest one
         else:
             response = problem_response(HTTPConnection(self._scope), problem)
             await response(self._scope, self._receive, self._watched_send)
@@ -162,7 +156,7 @@ class _Exchange:
 
     def _route(self) -> str:
         context: Any = self._scope.get("fastapi", {}).get("effective_route_context")
-        route: Any = context or self._scope.get("route")
+        route: Any = context or self._scope.get("route") or self._scope.get("endpoint")
         path = getattr(route, "path_format", None) or getattr(route, "path", None)
         return str(path) if path else "unmatched"
 

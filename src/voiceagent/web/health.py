@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from fastapi import APIRouter, Depends, FastAPI
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.crypto import same_secret
 from voiceagent.kit.errors import Problem
+from voiceagent.kit.telemetry import CONTENT_TYPE, exposition
 from voiceagent.web.auth import Permission, anyone, require
 
 READY_WITHIN_S = 3.0
@@ -49,7 +49,7 @@ def add_health(app: FastAPI, router: APIRouter, *, scrape_token: str | None) -> 
 
     @router.get("/metrics", include_in_schema=False, dependencies=[Depends(ScrapePermission(scrape_token))])
     async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(exposition(), media_type=CONTENT_TYPE)
 
     @router.get("/api/v1/openapi.json", include_in_schema=False, dependencies=[Depends(require())])
     async def openapi(request: Request) -> JSONResponse:

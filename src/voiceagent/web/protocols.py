@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
@@ -12,6 +13,41 @@ from websockets.frames import Frame
 HEAD_BYTES = 32 * 1024
 HEAD_WITHIN_S = 15.0
 MAX_FRAGMENTS = 16
+STALL_WITHIN_S = 20.0
+LINGER_S = 5.0
+
+
+class StallWatch:
+    """Cuts the connection of a reader that takes nothing for 20 s while there is more to send than the buffer holds."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting_bytes = 0
+
+    def paused(self) -> None:
+        """The buffer is full."""
+        self._waiting_bytes = self._transport.get_write_buffer_size()
+        if self._timer is None:
+            self._timer = self._loop.call_later(STALL_WITHIN_S, self._look)
+
+    def ended(self) -> None:
+        """The buffer has room again, or the connection is closed."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def linger(self) -> None:
+        """The server closes: what is not sent within 5 s is dropped."""
+        self._loop.call_later(LINGER_S, self._transport.abort)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._transport.get_write_buffer_size() >= self._waiting_bytes:
+            self._transport.abort()
+        else:
+            self.paused()
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -23,7 +59,16 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._stall = StallWatch(self.loop, transport)
         self._await_head()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall.paused()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stall.ended()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -44,6 +89,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()
+        self._stall.ended()
         super().connection_lost(exc)
 
     def _await_head(self) -> None:
@@ -61,7 +107,36 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """Refuses messages in more than 16 fragments: empty ones would otherwise pile up below every size limit."""
+    """Refuses messages in more than 16 fragments: empty ones would otherwise pile up below every size limit. Drops peers that never read."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._stall = StallWatch(self.loop, self.transport)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall.paused()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stall.ended()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stall.ended()
+        super().connection_lost(exc)
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        super().on_task_complete(task)
+        self._stall.linger()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True  # refused with an answer, which is no error to be logged
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self._stall.linger()
 
     def handle_cont(self, event: Frame) -> None:
         if self.close_sent:

@@ -1,0 +1,168 @@
+"""Passes an HTTP call to a service and its answer back, both as streams. Knows nothing of what they mean."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import aiohttp
+import structlog
+from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.types import Receive, Scope, Send
+
+from voiceagent.gateway.headers import content_length, response_headers
+from voiceagent.gateway.link import Links, target
+from voiceagent.gateway.upstreams import Upstream
+from voiceagent.kit.errors import DeadlineExceeded, Problem
+
+_WHOLE_BYTES = 64 * 1024
+"""Answers up to this size are passed in one piece."""
+
+_log = structlog.get_logger(__name__)
+
+
+class HttpProxy:
+    """The ASGI app of every route that a service answers."""
+
+    def __init__(self, links: Links, service: str) -> None:
+        self._links = links
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await _Passage(self._links, self._service, HTTPConnection(scope), _Body(scope, receive), send).run()
+
+
+class _Body:
+    """The caller's body, read at most once, and the news that the caller has left."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._receive = receive
+        self.length = content_length(scope["headers"])
+        self.failure: Exception | None = None
+        self.whole: bytes | None = None
+        self.started = False
+        self._first = b""
+        self._ended = asyncio.Event()
+
+    async def begin(self) -> None:
+        """Read the first piece; most bodies are whole with it."""
+        self._first, more = await self._piece()
+        if not more:
+            self.whole = self._first
+            self._ended.set()
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The rest of a body that did not come whole. What goes wrong is kept in `failure`."""
+        self.started = True
+        try:
+            yield self._first
+            more = True
+            while more:
+                piece, more = await self._piece()
+                if piece:
+                    yield piece
+        except (Problem, ClientDisconnect) as error:
+            self.failure = error
+            raise
+        self._ended.set()
+
+    async def _piece(self) -> tuple[bytes, bool]:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        return message.get("body", b""), message.get("more_body", False)
+
+    async def left(self) -> None:
+        """Returns when the caller has gone away."""
+        await self._ended.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
+class _Passage:
+    """One call on its way."""
+
+    def __init__(self, links: Links, service: str, conn: HTTPConnection, body: _Body, send: Send) -> None:
+        self._links = links
+        self._upstreams = links.to(service)
+        self._conn = conn
+        self._body = body
+        self._send = send
+        self._headers = links.headers(conn, service)
+        self._answering = False
+
+    async def run(self) -> None:
+        await self._body.begin()
+        passing = asyncio.ensure_future(self._pass())
+        leaving = asyncio.ensure_future(self._body.left())
+        try:
+            await asyncio.wait({passing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not passing.done():
+                raise ClientDisconnect
+            await passing
+        finally:
+            leaving.cancel()
+            passing.cancel()  # closes the connection to the service, which stops its work
+            await asyncio.gather(passing, leaving, return_exceptions=True)
+
+    async def _pass(self) -> None:
+        failed: Upstream | None = None
+        for last in (False, True):
+            with self._upstreams.lease(but=failed) as upstream:
+                try:
+                    await self._exchange(upstream)
+                    return
+                except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+                    self._upstreams.failed(upstream)
+                    failed = upstream
+                    if last or self._body.started or len(self._upstreams.all) == 1:
+                        raise self._upstreams.unavailable() from error
+                except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                    self._broken(error)
+                    return
+
+    def _broken(self, error: Exception) -> None:
+        """The connection to the service failed after it was made: nothing may be tried twice."""
+        if self._body.failure is not None:
+            raise self._body.failure
+        if self._answering:
+            # The answer is cut off where it is, without its proper end, so that nobody takes it for whole.
+            _log.warning("answer_cut_off", service=self._upstreams.service, error=type(error).__name__)
+            return
+        if isinstance(error, TimeoutError):
+            raise DeadlineExceeded(
+                "service_deadline", f"The {self._upstreams.service} service took too long."
+            ) from error
+        raise self._upstreams.unavailable() from error
+
+    async def _exchange(self, upstream: Upstream) -> None:
+        body = self._body
+        headers = self._headers
+        if body.whole is None and body.length is not None:
+            headers["Content-Length"] = str(body.length)
+        data = body.pieces() if body.whole is None else body.whole or None
+        request = self._links.client.request(
+            self._conn.scope["method"], target(upstream, self._conn), headers=headers, data=data, allow_redirects=False
+        )
+        async with request as answer:
+            self._upstreams.worked(upstream)
+            await self._answer(answer)
+
+    async def _answer(self, answer: aiohttp.ClientResponse) -> None:
+        start = {
+            "type": "http.response.start",
+            "status": answer.status,
+            "headers": response_headers(answer.raw_headers),
+        }
+        length = answer.content_length
+        if length is not None and length <= _WHOLE_BYTES:
+            whole = await answer.read()
+            self._answering = True
+            await self._send(start)
+            await self._send({"type": "http.response.body", "body": whole})
+            return
+        self._answering = True
+        await self._send(start)
+        async for piece in answer.content.iter_any():
+            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+        await self._send({"type": "http.response.body", "body": b""})

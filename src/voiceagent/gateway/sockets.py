@@ -1,0 +1,139 @@
+"""Passes WebSocket messages between a caller and a service, both ways, unread. Slow readers slow the writer; memory stays bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import aiohttp
+from starlette.requests import HTTPConnection
+from starlette.types import Message, Receive, Scope, Send
+
+from voiceagent.gateway.link import Links, target
+from voiceagent.gateway.upstreams import Upstreams
+from voiceagent.kit.errors import DeadlineExceeded, Forbidden, NotFound, Problem, Unauthenticated
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+HANDSHAKE_WITHIN_S = 10.0
+_CLOSE_WITHIN_S = 2.0
+_HEARTBEAT_S = 20.0
+_KEY_SUBPROTOCOL = "openai-insecure-api-key."
+_TRY_AGAIN = 1013
+_REFUSALS = {401: Unauthenticated, 403: Forbidden, 404: NotFound}
+_TEXT, _BINARY, _CLOSE = aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.CLOSE
+
+Upper = aiohttp.ClientWebSocketResponse
+
+
+class SocketProxy:
+    """The ASGI app of every WebSocket that a service answers. The caller is upgraded only after the service was."""
+
+    def __init__(self, links: Links, service: str) -> None:
+        self._links = links
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        conn = HTTPConnection(scope)
+        upstreams = self._links.to(self._service)
+        await receive()  # websocket.connect
+        with upstreams.lease() as upstream:
+            upper = await self._connect(upstreams, str(target(upstream, conn)), conn)
+            try:
+                await send({"type": "websocket.accept", "subprotocol": upper.protocol})
+                await _pump(upper, receive, send)
+            finally:
+                await _closed(upper, 1001)
+
+    async def _connect(self, upstreams: Upstreams, url: str, conn: HTTPConnection) -> Upper:
+        protocols = [name for name in conn.scope["subprotocols"] if not name.startswith(_KEY_SUBPROTOCOL)]
+        try:
+            async with asyncio.timeout(HANDSHAKE_WITHIN_S):
+                return await self._links.client.ws_connect(
+                    url,
+                    headers=self._links.headers(conn, self._service),
+                    protocols=protocols,
+                    max_msg_size=MAX_MESSAGE_BYTES,
+                    compress=0,
+                    autoping=True,
+                    heartbeat=_HEARTBEAT_S,
+                    autoclose=False,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_WITHIN_S),
+                )
+        except aiohttp.WSServerHandshakeError as error:
+            raise _refusal(upstreams, error.status) from error
+        except TimeoutError as error:
+            raise DeadlineExceeded("service_deadline", f"The {self._service} service took too long.") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise upstreams.unavailable() from error
+
+
+def _refusal(upstreams: Upstreams, status: int) -> Problem:
+    refused = _REFUSALS.get(status)
+    return refused("socket_refused", "The service refused this connection.") if refused else upstreams.unavailable()
+
+
+async def _pump(upper: Upper, receive: Receive, send: Send) -> None:
+    """Both directions until one side ends. Each message is passed before the next one of its direction is read."""
+    up = asyncio.ensure_future(_caller_to_service(upper, receive))
+    down = asyncio.ensure_future(_service_to_caller(upper, send))
+    try:
+        await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        up.cancel()
+        down.cancel()
+        results = await asyncio.gather(up, down, return_exceptions=True)
+    if results[0] is _LOST:
+        with contextlib.suppress(OSError, RuntimeError):
+            await send({"type": "websocket.close", "code": _TRY_AGAIN, "reason": "service_unavailable"})
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+_LOST = object()
+
+
+async def _caller_to_service(upper: Upper, receive: Receive) -> object:
+    while True:
+        message: Message = await receive()
+        if message["type"] == "websocket.disconnect":
+            await _closed(upper, _sendable(message.get("code", 1005)), message.get("reason") or "")
+            return None
+        text = message.get("text")
+        try:
+            if text is not None:
+                await upper.send_str(text)
+            else:
+                await upper.send_bytes(message["bytes"])
+        except (aiohttp.ClientError, OSError):
+            return _LOST
+
+
+async def _service_to_caller(upper: Upper, send: Send) -> None:
+    with contextlib.suppress(OSError):  # the caller is gone; the other direction hears of it, too
+        while True:
+            message = await upper.receive()
+            if message.type is _TEXT:
+                await send({"type": "websocket.send", "text": message.data})
+            elif message.type is _BINARY:
+                await send({"type": "websocket.send", "bytes": message.data})
+            else:
+                code, reason = _TRY_AGAIN, "service_unavailable"
+                if message.type is _CLOSE:
+                    code, reason = _sendable(message.data), message.extra or ""
+                await send({"type": "websocket.close", "code": code, "reason": reason})
+                return
+
+
+def _sendable(code: int | None) -> int:
+    """The close code to pass on: those that only stand for a missing frame may not be sent (RFC 6455, 7.4.1)."""
+    if code in (None, 1005):
+        return 1000
+    if code in (1006, 1015) or not (1000 <= code < 5000):
+        return 1001
+    return code
+
+
+async def _closed(upper: Upper, code: int, reason: str = "") -> None:
+    with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
+        await upper.close(code=code, message=reason.encode()[:123])

@@ -1,0 +1,271 @@
+"""The gateway passes HTTP calls on: who may, what is dropped, streams both ways, ends that are noticed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from tests.support.gateway_rig import Rig, gateway_rig, problem_of
+from yarl import URL
+
+from voiceagent.gateway.link import LinkOptions
+from voiceagent.gateway.routes_proxied import FORWARDED
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with gateway_rig() as made:
+        yield made
+
+
+async def test_every_forwarded_path_reaches_its_service_with_the_callers_identity(rig: Rig) -> None:
+    _, headers = await rig.key("ten_b", "owner")
+    for row in FORWARDED:
+        for path in (row.path, row.path + "/x/y"):
+            async with rig.client.put(path, headers=headers, data=b"12345") as answer:
+                seen = await answer.json()
+            assert (answer.status, seen["service"], seen["path"]) == (200, row.service, path)
+            assert (seen["tenant"], seen["body_bytes"], seen["method"]) == ("ten_b", 5, "PUT")
+
+
+async def test_headers_that_only_the_gateway_may_say_are_dropped_both_ways(rig: Rig) -> None:
+    key, headers = await rig.key()
+    forged = headers | {
+        "X-Voiceagent-Service": "forged",
+        "X-Voiceagent-Tenant": "ten_b",
+        "X-Forwarded-For": "10.0.0.1",
+        "X-User-Id": "usr_root",
+        "X_Voiceagent_Service": "forged",
+        "Forwarded": "for=10.0.0.1",
+        "Cookie": "session=1",
+        "X-Request-Id": "req_chosen_by_caller",
+        "Connection": "x-inner",
+        "X-Inner": "1",
+        "X-Harmless": "yes",
+        "Accept-Encoding": "gzip",
+    }
+    async with rig.client.get("/v1/models?x=1&y=a%20b", headers=forged) as answer:
+        seen = await answer.json()
+        names = [name for name, _ in seen["headers"]]
+        values = dict(map(tuple, seen["headers"]))
+        assert answer.headers["x-kept"] == "yes"
+        assert "x-dropped" not in answer.headers
+        assert answer.headers.getall("x-request-id") == [values["x-request-id"]]
+        assert len(answer.headers.getall("date")) == 1
+        assert len(answer.headers.getall("x-content-type-options")) == 1
+    assert sorted(set(names)) == sorted(
+        ["host", "x-voiceagent-service", "x-request-id", "x-harmless", "accept", "accept-encoding", "user-agent"]
+    )
+    assert len(names) == len(set(names))
+    assert values["x-voiceagent-service"] != "forged"
+    assert values["x-request-id"] != "req_chosen_by_caller"
+    assert (seen["query"], seen["subject"]) == ("x=1&y=a%20b", key.key_id)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/files/..%2f..%2fapi%2fv1%2fkeys",
+        "/v1/files/%2e%2e/models",
+        "/v1/files/../models",
+        "/v1/files/./x",
+        "/v1/files//x",
+        "/v1/files/a%5cb",
+        "/v1/files/a%00b",
+        "/v1/files/a%252fb",
+        "/v1/files/a%0d%0ax",
+    ],
+)
+async def test_paths_that_two_servers_may_read_differently_are_refused(rig: Rig, path: str) -> None:
+    _, headers = await rig.key()
+    async with rig.client.get(URL(rig.url + path, encoded=True), headers=headers) as answer:
+        assert answer.status in (400, 404)
+        assert "service" not in await answer.json()
+
+
+async def raw_exchange(rig: Rig, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+    writer.write(request)
+    writer.write_eof()
+    async with asyncio.timeout(5):
+        answer = await reader.read()
+    writer.close()
+    return answer
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 5",
+        b"Content-Length: 5\r\nContent-Length: 6",
+        b"Content-Length: 5, 5",
+        b"Content-Length: +5",
+        b"Content-Length: 0x5",
+        b"Transfer-Encoding: xchunked",
+        b"Transfer-Encoding: chunked, identity",
+        b"Transfer-Encoding : chunked",
+        b"Transfer-Encoding:\x0bchunked",
+    ],
+)
+async def test_smuggled_requests_are_never_answered(rig: Rig, framing: bytes) -> None:
+    _, headers = await rig.key()
+    auth = b"Authorization: " + headers["Authorization"].encode()
+    inner = b"GET /v1/models HTTP/1.1\r\nHost: x\r\n" + auth + b"\r\n\r\n"
+    request = b"POST /v1/files HTTP/1.1\r\nHost: x\r\n" + auth + b"\r\n" + framing + b"\r\n\r\n0\r\n\r\n" + inner
+    answer = await raw_exchange(rig, request)
+    assert answer.count(b"HTTP/1.1 200") == 0
+    assert b'"service"' not in answer
+
+
+async def test_ten_mebibytes_pass_announced_and_chunked_and_too_much_does_not(rig: Rig) -> None:
+    _, headers = await rig.key()
+    size = 10 * 1024 * 1024
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(160):
+            yield b"x" * 65_536
+
+    for data in (b"x" * size, chunks()):
+        async with rig.client.post("/v1/audio/sink", headers=headers, data=data) as answer:
+            assert await answer.json() == {"body_bytes": size}
+    async with rig.client.post("/v1/models", headers=headers, data=b"x" * (4 * 1024 * 1024 + 1)) as answer:
+        assert await problem_of(answer) == (413, "body_too_large")
+
+    async def many_chunks() -> AsyncIterator[bytes]:
+        for _ in range(80):
+            yield b"x" * 65_536
+
+    async with rig.client.post("/v1/models", headers=headers, data=many_chunks()) as answer:
+        assert await problem_of(answer) == (413, "body_too_large")
+
+
+async def test_pieces_are_passed_as_they_come(rig: Rig) -> None:
+    _, headers = await rig.key()
+    async with rig.client.get("/v1/audio/stream", headers=headers) as answer, asyncio.timeout(5):
+        assert await answer.content.readany() == b"first;"
+        rig.probe.release.set()
+        assert await answer.content.read() == b"second;"
+
+
+async def test_a_caller_who_leaves_stops_the_service(rig: Rig) -> None:
+    _, headers = await rig.key()
+    answer = await rig.client.get("/v1/audio/stream", headers=headers)
+    await answer.content.readany()
+    answer.close()
+    async with asyncio.timeout(5):
+        await rig.probe.cancelled.wait()
+
+
+async def test_a_caller_who_leaves_before_the_answer_frees_the_line(rig: Rig) -> None:
+    _, headers = await rig.key()
+    links = rig.app.state.gateway.links
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await rig.client.post("/v1/audio/slow", headers=headers, data=b"x")
+    async with asyncio.timeout(5):
+        while links.to("voice").all[0].outstanding:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_reader_who_never_reads_costs_bounded_memory(rig: Rig) -> None:
+    _, headers = await rig.key()
+    _, writer = await asyncio.open_connection("127.0.0.1", rig.port, limit=1024)
+    line = f"GET /v1/audio/flood HTTP/1.1\r\nHost: x\r\nAuthorization: {headers['Authorization']}\r\n\r\n"
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    writer.write(line.encode())
+    await settled(lambda: rig.probe.sent_messages)
+    assert 0 < rig.probe.sent_messages < 600, "of 4,000 pieces of 64 KiB only what kernel and buffers hold"
+    writer.transport.abort()
+
+
+async def settled(count: object) -> None:
+    """Wait until a number that grows has stopped growing for half a second."""
+    before = -1
+    async with asyncio.timeout(20):
+        while before != (now := count()):  # type: ignore[operator]
+            before = now
+            await asyncio.sleep(0.5)
+
+
+async def test_an_answer_that_breaks_is_cut_not_completed(rig: Rig) -> None:
+    _, headers = await rig.key()
+    with pytest.raises(aiohttp.ClientPayloadError):
+        async with rig.client.get("/v1/audio/broken", headers=headers) as answer:
+            await answer.read()
+
+
+async def test_a_dead_service_is_a_problem_in_the_shape_of_its_plane(rig: Rig) -> None:
+    _, headers = await rig.key()
+    await rig.services.stop()
+    async with rig.client.get("/v1/models", headers=headers) as answer:
+        assert await problem_of(answer) == (503, "service_unavailable")
+        assert "error" in await answer.json()
+        assert int(answer.headers["retry-after"]) >= 1
+    async with rig.client.get("/api/v1/agents", headers=headers) as answer:
+        assert await problem_of(answer) == (503, "service_unavailable")
+        assert answer.headers["content-type"] == "application/problem+json"
+    async with rig.client.get("/api/v1/health", headers=headers) as answer:
+        body = await answer.json()
+        assert (answer.status, body["status"], body["services"]["voice"]["status"]) == (
+            200,
+            "unavailable",
+            "unavailable",
+        )
+        assert body["services"]["gateway"]["parts"]["store"] is True
+
+
+async def test_health_asks_every_service(rig: Rig) -> None:
+    _, headers = await rig.key()
+    async with rig.client.get("/api/v1/health", headers=headers) as answer:
+        body = await answer.json()
+    assert body["status"] == "ok"
+    assert set(body["services"]) == {"gateway", "engine", "voice", "documents"}
+
+
+async def test_a_silent_service_is_a_deadline() -> None:
+    async with gateway_rig(link=LinkOptions(silence_s=0.2, probes=False)) as rig:
+        _, headers = await rig.key()
+        async with rig.client.post("/v1/audio/slow", headers=headers, data=b"x") as answer:
+            assert await problem_of(answer) == (504, "service_deadline")
+
+
+async def test_probes_notice_a_service_that_died() -> None:
+    async with gateway_rig(link=LinkOptions(probes=True)) as rig:
+        _, headers = await rig.key()
+        await rig.services.stop()
+        async with asyncio.timeout(10):
+            while rig.app.state.gateway.links.to("engine").all[0].answers:
+                await asyncio.sleep(0.05)
+        async with rig.client.get("/health/ready") as answer:
+            assert answer.status == 503
+        async with rig.client.get("/v1/models", headers=headers) as answer:
+            assert await problem_of(answer) == (503, "service_unavailable")
+
+
+async def test_services_take_nobody_without_a_service_token(rig: Rig) -> None:
+    _, headers = await rig.key()
+    async with aiohttp.ClientSession() as stranger:
+        for port in rig.services.ports:
+            for offered in ({}, headers, {"X-Voiceagent-Service": "x.y.z"}):
+                async with stranger.get(f"http://127.0.0.1:{port}/v1/anything", headers=offered) as answer:
+                    assert answer.status == 401
+
+
+async def test_logs_hold_no_credentials_queries_or_bodies(rig: Rig, capfd: pytest.CaptureFixture[str]) -> None:
+    _, headers = await rig.key()
+    async with rig.client.post("/v1/models?ticket=canary-query", headers=headers, data=b"canary-body"):
+        pass
+    with contextlib.suppress(aiohttp.WSServerHandshakeError):
+        await rig.client.ws_connect(
+            "/v1/realtime?ticket=canary-query", protocols=("openai-insecure-api-key.canary-key",)
+        )
+    out, err = capfd.readouterr()
+    assert "/v1/models" in out + err
+    for secret in ("canary-query", "canary-body", "canary-key", headers["Authorization"][7:]):
+        assert secret not in out + err
+    assert json.dumps("canary-query") not in out
