@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
@@ -83,7 +83,8 @@ class Recogniser:
             and is_doubtful(run.attempt)
             and not wish.cancelled.is_set()
         ):
-            run = _believed(run, self._run(window(spectrum, FULL_FRAMES), wish, limit))
+            # Without the caller's context, which may be what led the decoder astray.
+            run = _believed(run, self._run(window(spectrum, FULL_FRAMES), replace(wish, context=""), limit))
         if is_silence(run.attempt):
             return Heard("", run.language, run.attempt.log_probability, run.attempt.no_speech)
         return self._heard(run, len(samples), wish.words)
