@@ -16,6 +16,8 @@ MAX_FRAGMENTS = 16
 STALL_WITHIN_S = 20.0
 LINGER_S = 5.0
 
+_HEAD_REFUSED = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
 
 class StallWatch:
     """Cuts the connection of a reader that takes nothing for 20 s while there is more to send than the buffer holds."""
@@ -112,6 +114,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._stall = StallWatch(self.loop, self.transport)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self.handshake_initiated and not self.transport.is_closing():
+            # The upgrade request comes whole from the HTTP protocol: what is not understood now never will be.
+            self.transport.write(_HEAD_REFUSED)
+            self.transport.close()
 
     def pause_writing(self) -> None:
         super().pause_writing()

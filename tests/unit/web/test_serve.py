@@ -143,3 +143,15 @@ async def test_a_head_that_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPatch
         async with asyncio.timeout(5):
             assert await reader.read() == b""
         writer.close()
+
+
+async def test_an_upgrade_with_an_oversized_header_is_answered_not_forgotten() -> None:
+    async with running(made_app("voice")) as servers:
+        reader, writer = await asyncio.open_connection("127.0.0.1", servers.ports[0])
+        writer.write(
+            b"GET /v1/echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Long: " + b"y" * 9000
+            + b"\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )  # fmt: skip
+        async with asyncio.timeout(5):
+            assert (await reader.read()).startswith(b"HTTP/1.1 431")
+        writer.close()
