@@ -246,11 +246,28 @@ def test_each_misfit_names_its_code_and_field(message: dict[str, Any], code: str
     assert (raised.value.code, raised.value.param) == (code, param)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '"x"', "null", '{"a": NaN}', "[" * 100_000])
-def test_what_is_not_a_json_object_is_refused(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "bad_json"),
+        ("{", "bad_json"),
+        ("[]", "bad_json"),
+        ('"x"', "bad_json"),
+        ("null", "bad_json"),
+        ('{"a": NaN}', "bad_json"),
+        ('{"type": "a", "type": "b"}', "json_duplicate_key"),
+        ("[" * 100_000, "json_too_deep"),
+    ],
+)
+def test_what_is_not_a_sound_json_object_is_refused(text: str, code: str) -> None:
     with pytest.raises(InvalidInput) as raised:
         parse(text)
-    assert raised.value.code == "invalid_json"
+    assert raised.value.code == code
+
+
+def test_half_a_surrogate_never_gets_in() -> None:
+    with pytest.raises(InvalidInput):
+        parse('{"type": "response.create", "response": {"instructions": "\\ud800"}}')
 
 
 def test_an_event_over_15_mib_of_sound_is_refused_and_one_at_the_limit_is_not() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from voiceagent.voice.messages import Item, ResponseOptions
 from voiceagent.voice.wire.config import FORMATS, max_tokens_of, tool_choice_of, tools_of
 from voiceagent.voice.wire.content import item_of
 from voiceagent.voice.wire.shapes import Id, ItemShape, Response, Shape, checked
+from voiceagent.web.strict_json import strict_loads
 
 MAX_AUDIO_BYTES = 15 * 1024 * 1024
 """Largest sound of one append, after base64 (openai-protocol: 15 MiB an event)."""
@@ -149,15 +149,12 @@ class _Playback(_NamesItem):
 
 
 def parse(text: str) -> dict[str, Any]:
-    """The JSON object of one event. Raises TooLarge `event_too_large` and InvalidInput `invalid_json`."""
+    """The JSON object of one event. Raises TooLarge `event_too_large` and InvalidInput `bad_json` (see web.strict_json)."""
     if len(text) > MAX_EVENT_CHARS:
         raise TooLarge("event_too_large", "an event may be 15 MiB of sound at most")
-    try:
-        message = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput("invalid_json", "the event is not JSON") from error
+    message = strict_loads(text)
     if not isinstance(message, dict):
-        raise InvalidInput("invalid_json", "an event is a JSON object")
+        raise InvalidInput("bad_json", "an event is a JSON object")
     return message
 
 
@@ -177,10 +174,6 @@ def decode(message: dict[str, Any], find: Find) -> ClientEvent:
     if reader is None:
         raise InvalidInput("unknown_event", "the type of the event is missing or unknown", param="type")
     return reader(message, find)
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _update(message: dict[str, Any], _find: Find) -> UpdateSession:
