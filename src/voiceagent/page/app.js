@@ -1,0 +1,142 @@
+// The talk page: joins microphone, loudspeaker, protocol and view into one conversation.
+
+import { connect, gatewayUrl } from "./realtime.js";
+import { fromBase64, openMicrophone, openSpeaker, toBase64 } from "./sound.js";
+import { showCall, showLevel, showProblem, showState, showTimings, Transcript } from "./view.js";
+
+const KEY_NAME = "voiceagent.key";
+const find = (id) => document.getElementById(id);
+const transcript = new Transcript();
+
+let call = null; // {client, microphone, speaker, muted, answering, speakingItem}
+
+const handlers = {
+  "input_audio_buffer.speech_started": () => {
+    call.speaker.hold(); // at once; the server decides whether it was an interruption
+    showState("hearing");
+  },
+  "input_audio_buffer.speech_stopped": () => showState("thinking"),
+  "conversation.item.added": ({ item }) => {
+    if (item.type !== "message" || item.role === "system") return;
+    const text = item.content.map((part) => part.text ?? part.transcript ?? "").join("");
+    if (text === "") transcript.append(item.id, item.role, "");
+    else transcript.set(item.id, item.role, text);
+  },
+  "conversation.item.deleted": ({ item_id: itemId }) => transcript.drop(itemId),
+  "conversation.item.input_audio_transcription.delta": ({ item_id: itemId, delta }) => transcript.append(itemId, "user", delta),
+  "conversation.item.input_audio_transcription.completed": ({ item_id: itemId, transcript: text }) => transcript.set(itemId, "user", text),
+  "conversation.item.input_audio_transcription.failed": ({ item_id: itemId }) => transcript.set(itemId, "user", "(not understood)"),
+  "response.created": () => {
+    call.answering = true;
+    showState("thinking");
+  },
+  "response.output_audio_transcript.delta": ({ item_id: itemId, delta }) => transcript.append(itemId, "assistant", delta),
+  "response.output_text.delta": ({ item_id: itemId, delta }) => transcript.append(itemId, "assistant", delta),
+  "response.output_audio.delta": ({ item_id: itemId, delta }) => {
+    call.speaker.push(itemId, fromBase64(delta));
+    call.speakingItem = itemId;
+    showState("speaking");
+  },
+  "response.output_audio.done": ({ item_id: itemId }) => call.speaker.end(itemId),
+  "response.done": ({ response }) => answered(response),
+  error: ({ error }) => {
+    if (error.code !== "response_cancel_not_active") showProblem(error.message);
+  },
+};
+
+function answered(response) {
+  call.answering = false;
+  const own = response.voiceagent ?? {};
+  const message = response.output.find((item) => item.type === "message");
+  if (response.status === "cancelled") {
+    call.speaker.flush();
+    call.speakingItem = null;
+    if (message) transcript.cut(message.id, own.heard ?? "");
+  } else {
+    call.speaker.release();
+    if (message) transcript.sources(message.id, own.citations ?? []);
+  }
+  if (response.status === "failed") showProblem(response.status_details?.error?.message ?? "The answer failed.");
+  if (own.timings) showTimings(own.timings);
+  if (call.speakingItem === null) showState(call.muted ? "muted" : "listening");
+}
+
+function played({ itemId, playedMs, done }) {
+  if (call === null) return;
+  call.client.played(itemId, playedMs);
+  if (done && itemId === call.speakingItem) {
+    call.speakingItem = null;
+    showState(call.muted ? "muted" : "listening");
+  }
+}
+
+async function start(key) {
+  showProblem("");
+  transcript.clear();
+  find("start").disabled = true;
+  const speaker = await openSpeaker(played); // first: browsers allow sound only from a click
+  let microphone = null;
+  let client = null;
+  try {
+    const early = [];
+    const event = (message) => (call === null ? early.push(message) : handlers[message.type]?.(message));
+    client = await connect(await gatewayUrl(), key, { event, closed });
+    microphone = await openMicrophone((pcm, level) => {
+      client.append(toBase64(pcm));
+      showLevel(level);
+    });
+    call = { client, microphone, speaker, muted: false, answering: false, speakingItem: null };
+    showCall(true);
+    showState("listening");
+    early.forEach(event);
+    find("text").focus();
+  } catch (error) {
+    client?.close();
+    await speaker.close();
+    showProblem(error.name === "NotAllowedError" ? "The browser may not use the microphone." : error.message);
+  } finally {
+    find("start").disabled = false;
+  }
+}
+
+async function closed(code, reason) {
+  const ended = call;
+  call = null;
+  showState("off");
+  showCall(false);
+  showLevel(0);
+  if (code !== 1000 && code !== 1005) showProblem(`The conversation ended (${reason || code}).`);
+  if (ended) await Promise.all([ended.microphone.close(), ended.speaker.close()]);
+}
+
+find("connect").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const key = find("key").value.trim();
+  if (find("keep").checked) sessionStorage.setItem(KEY_NAME, key);
+  else sessionStorage.removeItem(KEY_NAME);
+  start(key);
+});
+
+find("write").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = find("text").value.trim();
+  if (text === "" || call === null) return;
+  if (call.answering) call.client.cancel();
+  call.client.write(text);
+  find("text").value = "";
+});
+
+find("mute").addEventListener("click", () => {
+  call.muted = !call.muted;
+  call.microphone.mute(call.muted);
+  find("mute").setAttribute("aria-pressed", String(call.muted));
+  if (call.speakingItem === null) showState(call.muted ? "muted" : "listening");
+});
+
+find("end").addEventListener("click", () => call?.client.close());
+
+const kept = sessionStorage.getItem(KEY_NAME);
+if (kept) {
+  find("key").value = kept;
+  find("keep").checked = true;
+}
