@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import structlog
 
 _log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+async def cancellable(awaitable: Awaitable[T]) -> T:
+    """The result of `awaitable`; a cancellation that arrives meanwhile is raised even when a library loses it.
+
+    `asyncio.wait_for` of Python 3.11 returns a result that comes at the same moment as the cancellation, and drops the latter.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    try:
+        result = await awaitable
+    except Exception as failure:
+        if task and task.cancelling() > before:
+            raise asyncio.CancelledError from failure
+        raise
+    if task and task.cancelling() > before:
+        raise asyncio.CancelledError
+    return result
 
 
 class TaskScope:
