@@ -33,7 +33,7 @@ def listening(**fields: object) -> dict[str, Any]:
 
 def test_a_fresh_session_has_our_defaults() -> None:
     settings = fresh().settings()
-    assert settings == SessionSettings(voice="lj")
+    assert settings == SessionSettings()
     assert (fresh().input_format, fresh().output_format) == (WIRE_PCM, WIRE_PCM)
 
 
@@ -99,6 +99,9 @@ def test_voices_of_other_providers_stand_for_the_agents_own() -> None:
     config = changed({"audio": {"output": {"voice": "marin"}}})
     assert config.document["audio"]["output"]["voice"] == "marin"
     assert config.settings().voice == ""
+    assert fresh().document["audio"]["output"]["voice"] == "default"
+    again = changed({"audio": {"output": {"voice": "default"}}}, changed({"audio": {"output": {"voice": "joe"}}}))
+    assert again.settings().voice == ""
 
 
 def test_the_model_can_be_named_once() -> None:

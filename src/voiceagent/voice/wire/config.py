@@ -14,8 +14,26 @@ from voiceagent.voice.wire.shapes import SemanticVad, ServerVad, Session, checke
 
 FORMATS: dict[str, AudioFormat] = {"audio/pcm": WIRE_PCM, "audio/pcmu": WIRE_PCMU, "audio/pcma": WIRE_PCMA}
 
+OWN_VOICE = "default"
+"""The agent's own voice, whichever that is."""
+
 GUEST_VOICES = frozenset(
-    {"alloy", "ash", "ballad", "coral", "echo", "fable", "nova", "onyx", "sage", "shimmer", "verse", "marin", "cedar"}
+    {
+        OWN_VOICE,
+        "alloy",
+        "ash",
+        "ballad",
+        "coral",
+        "echo",
+        "fable",
+        "nova",
+        "onyx",
+        "sage",
+        "shimmer",
+        "verse",
+        "marin",
+        "cedar",
+    }
 )
 """Names that clients of the protocol send unasked; they stand for the agent's own voice."""
 
@@ -47,7 +65,7 @@ _DEFAULTS: dict[str, Any] = {
                 "interrupt_response": True,
             },
         },
-        "output": {"format": {"type": "audio/pcm", "rate": 24_000}, "voice": "", "speed": 1.0},
+        "output": {"format": {"type": "audio/pcm", "rate": 24_000}, "voice": OWN_VOICE, "speed": 1.0},
     },
 }
 _FORMAT_OBJECTS: dict[str, dict[str, Any]] = {
@@ -63,7 +81,7 @@ _WHOLE = ("format", "tools", "tool_choice", "truncation", "tracing", "include", 
 class SessionConfig:
     """A session object that holds together. `document` is never changed in place.
 
-    voices: names that the text-to-speech adapter knows, the default first.
+    voices: names that the text-to-speech adapter knows.
     """
 
     document: dict[str, Any]
@@ -76,7 +94,6 @@ class SessionConfig:
         """What a fresh connection starts with."""
         document = copy.deepcopy(_DEFAULTS)
         document["model"] = model
-        document["audio"]["output"]["voice"] = voices[0] if voices else ""
         document["type"] = "transcription" if transcription_only else "realtime"
         return cls(document, voices)
 
@@ -100,7 +117,7 @@ class SessionConfig:
         voice, param = document["audio"]["output"]["voice"], "session.audio.output.voice"
         if voice == self.document["audio"]["output"]["voice"]:
             return
-        if voice and voice not in GUEST_VOICES and voice not in self.voices:
+        if voice not in GUEST_VOICES and voice not in self.voices:
             known = ", ".join(self.voices)
             raise InvalidInput("unknown_voice", f"there is no such voice; known: {known}", param=param)
         if audio_was_produced:
