@@ -70,12 +70,17 @@ class ReplyCitation:
 
 @dataclass(frozen=True, slots=True)
 class ReplyDone:
-    """The last event of every reply that did not fail."""
+    """The last event of every reply that did not fail.
+
+    retrieval_ms: how long the reply waited for passages, None without a search.  retrieval_error: the code when the search was late or
+    failed, so that the answer stands without sources.
+    """
 
     finish_reason: FinishReason
     usage: TokenUsage
     model: str
     retrieval_ms: float | None = None
+    retrieval_error: str | None = None
 
 
 ReplyEvent = ReplyText | ReplyToolCall | ReplyCitation | ReplyDone

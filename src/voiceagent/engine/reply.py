@@ -1,0 +1,136 @@
+"""The engine: `EngineService` answers, and keeps conversations. How a prompt is made, a model chosen or a mark read stands next door."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import structlog
+
+from voiceagent.domain.conversation import Turn
+from voiceagent.domain.identity import Principal
+from voiceagent.domain.reply import ReplyDone, ReplyEvent, ReplyRequest, ReplyText, ReplyToolCall
+from voiceagent.domain.usage import TokenUsage
+from voiceagent.engine.brevity import SpokenLimit
+from voiceagent.engine.cite import CitedText, Said
+from voiceagent.engine.compose import Composed, compose, within
+from voiceagent.engine.conversations import ConversationLog
+from voiceagent.engine.counting import TokenCounts
+from voiceagent.engine.retrieve import Retrieved, Retriever
+from voiceagent.engine.router import Router, Started
+from voiceagent.kit.clock import Clock, SystemClock
+from voiceagent.kit.errors import NotFound, Problem
+from voiceagent.ports.bus import Bus
+from voiceagent.ports.llm import ChatDone, TextDelta, ToolCallDelta
+from voiceagent.ports.services import Documents, OpenedConversation
+from voiceagent.ports.store import Store
+
+_log = structlog.get_logger(__name__)
+
+PREPARE_S = 10.0
+_SOFT_WORDS_A_TOKEN = 0.35
+"""A spoken answer ends with the sentence in which it passes this part of its token limit, instead of in the middle of a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineParts:
+    """What the engine works with. documents: None when there are none.  bus: None when nobody listens."""
+
+    store: Store
+    router: Router
+    documents: Documents | None = None
+    bus: Bus | None = None
+    clock: Clock = field(default_factory=SystemClock)
+
+
+class EngineService:
+    """Implements ports.services.Engine."""
+
+    def __init__(self, parts: EngineParts) -> None:
+        self.parts = parts
+        self.log = ConversationLog(parts.store, parts.bus, parts.clock)
+        self._retriever = Retriever(parts.documents, parts.clock)
+        self._counts = TokenCounts()
+
+    async def open_conversation(
+        self, principal: Principal, *, agent_id: str, conversation_id: str | None, channel: str
+    ) -> OpenedConversation:
+        return await self.log.open(principal, agent_id, conversation_id, channel)
+
+    async def record(self, principal: Principal, turn: Turn) -> None:
+        await self.log.record(principal, turn)
+
+    async def prepare(self, request: ReplyRequest) -> None:
+        try:
+            async with asyncio.timeout(PREPARE_S):
+                retrieved = await self._retriever.passages(request)
+                llm = self.parts.router.first(self._model(request))
+                composed = await compose(request, retrieved.passages, llm, self._counts)
+                await llm.warm(composed.chat.messages)
+        except (Problem, TimeoutError) as error:
+            _log.debug("prepare_failed", error=type(error).__name__)
+
+    async def reply(self, request: ReplyRequest) -> AsyncGenerator[ReplyEvent, None]:
+        begun_s = self.parts.clock.monotonic_s()
+        model = self._model(request)
+        retrieved = await self._retriever.passages(request)
+        composed = await compose(request, retrieved.passages, self.parts.router.first(model), self._counts)
+        left_s = request.deadline_s - (self.parts.clock.monotonic_s() - begun_s)
+        started = await self.parts.router.start(model, within(composed.chat, left_s))
+        async with aclosing(_told(started, composed, retrieved, spoken=request.spoken)) as events:
+            async for event in events:
+                yield event
+
+    def _model(self, request: ReplyRequest) -> str:
+        """What the call asks for, or the agent's choice: clients of other platforms ask for models that we do not have."""
+        for name in (request.model, request.agent.model):
+            try:
+                if name and self.parts.router.resolve(name):
+                    return name
+            except NotFound:
+                continue
+        return ""
+
+
+async def _told(
+    started: Started, composed: Composed, retrieved: Retrieved, *, spoken: bool
+) -> AsyncGenerator[ReplyEvent, None]:
+    """The model's deltas as events of the reply."""
+    cited = CitedText(composed.passages, spoken=spoken)
+    soft_words = int(composed.chat.max_output_tokens * _SOFT_WORDS_A_TOKEN)
+    limit = SpokenLimit(max(soft_words, 8)) if spoken else None
+    pieces = 0
+    done: ChatDone | None = None
+    async with aclosing(started.deltas()) as deltas:
+        async for delta in deltas:
+            if isinstance(delta, TextDelta):
+                pieces += 1
+                for said in _limited(cited.feed(delta.text), limit):
+                    yield said
+                if limit is not None and limit.over:
+                    break
+            elif isinstance(delta, ToolCallDelta):
+                yield ReplyToolCall(delta.call)
+            else:
+                done = delta
+    for said in _limited(cited.end(), limit):
+        yield said
+    # An answer that is ended here, at a sentence, brings no usage: its pieces are its tokens, about.
+    end = done or ChatDone("stop", TokenUsage(completion_tokens=pieces))
+    yield ReplyDone(end.finish_reason, end.usage, started.model, retrieved.ms, retrieved.error)
+
+
+def _limited(said: list[Said], limit: SpokenLimit | None) -> list[Said]:
+    """What of `said` is within the limit of a spoken answer."""
+    if limit is None:
+        return said
+    kept: list[Said] = []
+    for event in said:
+        if isinstance(event, ReplyText):
+            text = limit.feed(event.text)
+            kept += [ReplyText(text)] if text else []
+        elif not limit.over:
+            kept.append(event)
+    return kept

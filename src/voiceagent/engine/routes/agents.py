@@ -1,0 +1,94 @@
+"""/api/v1/agents: list, read, create, replace, delete."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends
+from pydantic import BaseModel, ConfigDict, Field
+
+from voiceagent.domain.agent import DEFAULT_AGENT_ID, DEFAULT_INSTRUCTIONS, Agent
+from voiceagent.domain.identity import Principal
+from voiceagent.engine.conversations import agent_of
+from voiceagent.engine.reply import EngineService
+from voiceagent.kit.errors import InvalidInput, NotFound
+from voiceagent.kit.ids import new_id
+from voiceagent.web.app import Router
+from voiceagent.web.auth import require
+
+Reader = Annotated[Principal, Depends(require("agents:read"))]
+Writer = Annotated[Principal, Depends(require("agents:write"))]
+
+
+class AgentSettings(BaseModel):
+    """An agent as an administrator writes it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field("Assistant", min_length=1, max_length=100)
+    instructions: str = Field(DEFAULT_INSTRUCTIONS, max_length=20_000)
+    model: str = Field("chat", min_length=1, max_length=200)
+    voice: str = Field("", max_length=100)
+    language: str = Field("en", min_length=2, max_length=35)
+    greeting: str = Field("", max_length=1000)
+    temperature: float = Field(0.2, ge=0, le=2)
+    max_output_tokens: int = Field(160, ge=1, le=8192)
+    collection_ids: list[str] = Field(default_factory=list, max_length=100)
+
+
+class AgentList(BaseModel):
+    """Every agent, by name; the built-in default too while the tenant has none of its own."""
+
+    agents: list[Agent]
+
+
+def agent_routes(engine: EngineService) -> Router:
+    """Who answers, and how."""
+    router = Router(prefix="/api/v1/agents")
+    store = engine.parts.store
+
+    @router.get("")
+    async def list_agents(caller: Reader) -> AgentList:
+        async with store.begin(caller.tenant_id) as work:
+            agents = list(await work.agents.all())
+        if not any(agent.agent_id == DEFAULT_AGENT_ID for agent in agents):
+            agents.insert(0, Agent())
+        return AgentList(agents=agents)
+
+    @router.post("", status_code=201)
+    async def create_agent(settings: AgentSettings, caller: Writer) -> Agent:
+        agent = _agent(engine, new_id("agent"), settings)
+        async with store.begin(caller.tenant_id) as work:
+            await work.agents.put(agent)
+        return agent
+
+    @router.get("/{agent_id}")
+    async def get_agent(agent_id: str, caller: Reader) -> Agent:
+        async with store.begin(caller.tenant_id) as work:
+            return await agent_of(work, agent_id)
+
+    @router.put("/{agent_id}")
+    async def replace_agent(agent_id: str, settings: AgentSettings, caller: Writer) -> Agent:
+        agent = _agent(engine, agent_id, settings)
+        async with store.begin(caller.tenant_id) as work:
+            await agent_of(work, agent_id)
+            await work.agents.put(agent)
+        return agent
+
+    @router.delete("/{agent_id}", status_code=204)
+    async def delete_agent(agent_id: str, caller: Writer) -> None:
+        async with store.begin(caller.tenant_id) as work:
+            if not await work.agents.delete(agent_id):
+                raise NotFound("agent_not_found", "there is no such agent")
+
+    return router
+
+
+def _agent(engine: EngineService, agent_id: str, settings: AgentSettings) -> Agent:
+    """The agent to store. Raises InvalidInput `unknown_model`."""
+    try:
+        engine.parts.router.resolve(settings.model)
+    except NotFound as error:
+        raise InvalidInput("unknown_model", "there is no model of that name", param="model") from error
+    given = settings.model_dump() | {"collection_ids": tuple(settings.collection_ids)}
+    return Agent(agent_id=agent_id, **given)
