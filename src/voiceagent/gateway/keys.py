@@ -11,6 +11,9 @@ from voiceagent.domain.identity import ApiKey
 from voiceagent.kit.crypto import sha256_hex
 from voiceagent.kit.ids import new_id
 
+KEY_ID = "key"
+"""What ids of keys begin with; other subjects are people."""
+
 _MARK = "va_"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letters that look alike
 _RANDOM_CHARS = 32  # 160 bits
@@ -55,7 +58,7 @@ def new_key(order: KeyOrder, now: datetime) -> tuple[ApiKey, str]:
     """The key to store and its secret, to be shown once."""
     secret = new_secret()
     key = ApiKey(
-        key_id=new_id("key"),
+        key_id=new_id(KEY_ID),
         tenant_id=order.tenant_id,
         user_id=order.user_id,
         name=order.name,

@@ -27,7 +27,10 @@ _SKIPPED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 @dataclass(frozen=True, slots=True)
 class LinkOptions:
-    """silence_s: the longest pause before and inside an answer.  connect_s: for a connection.  probes: ask services once a second whether they live."""
+    """silence_s: the longest pause before and inside an answer.  connect_s: for a connection.
+
+    probes: ask services all the time whether they live, so that a hung process is noticed; for services in other processes.
+    """
 
     silence_s: float = SILENCE_WITHIN_S
     connect_s: float = CONNECT_WITHIN_S

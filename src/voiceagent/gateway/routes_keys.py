@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from voiceagent.domain.identity import SCOPES, ApiKey, Principal
 from voiceagent.gateway.deeds import deed
-from voiceagent.gateway.keys import KeyOrder, new_key
+from voiceagent.gateway.keys import KEY_ID, KeyOrder, new_key
 from voiceagent.gateway.parts import Gateway, gateway_of
 from voiceagent.kit.errors import Forbidden, InvalidInput, NotFound
 from voiceagent.web.app import Router
@@ -71,7 +71,7 @@ async def create_key(wanted: KeyWanted, request: Request, caller: Writer, parts:
     now = datetime.now(UTC)
     scopes = _allowed(wanted.scopes, caller)
     expires_at = now + timedelta(days=wanted.expires_in_days) if wanted.expires_in_days else None
-    owner = caller.subject if caller.subject.startswith("usr_") else ""
+    owner = "" if caller.subject.startswith(f"{KEY_ID}_") else caller.subject
     key, secret = new_key(KeyOrder(caller.tenant_id, owner, wanted.name, scopes, expires_at), now)
     async with parts.store.begin(caller.tenant_id) as work:
         await work.keys.add(key)

@@ -129,7 +129,7 @@ async def create_user(wanted: UserWanted, request: Request, caller: Writer, part
     """Add a person, with no more rights than the caller has."""
     _may_give(caller, wanted.role)
     user = User(
-        user_id=new_id("usr"),
+        user_id=new_id("user"),
         tenant_id=caller.tenant_id,
         email=wanted.email,
         role=wanted.role,

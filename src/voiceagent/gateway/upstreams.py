@@ -15,8 +15,8 @@ from voiceagent.kit.errors import Unavailable
 
 _FIRST_EJECTION_S = 1.0
 _LONGEST_EJECTION_S = 30.0
-_PROBE_EVERY_S = 1.0
-_PROBE_WITHIN_S = 0.9
+_PROBE_EVERY_S = 0.5
+_PROBE_WITHIN_S = 0.5
 
 _log = structlog.get_logger(__name__)
 
@@ -29,7 +29,12 @@ class Upstream:
     outstanding: int = 0
     failures: int = 0
     ejected_until_s: float = 0.0
-    answers: bool = True
+    missed_probes: int = 0
+
+    @property
+    def answers(self) -> bool:
+        """False after two probes in a row without an answer: one may be lost to a busy moment."""
+        return self.missed_probes < 2
 
 
 class Upstreams:
@@ -73,7 +78,7 @@ class Upstreams:
         upstream.ejected_until_s = 0.0
 
     async def probe(self, client: aiohttp.ClientSession) -> None:
-        """Ask every address once a second whether its process lives, so that calls to a hung one are refused at once. Runs until cancelled."""
+        """Ask every address all the time whether its process lives, so that calls to a hung one are refused at once. Runs until cancelled."""
         while True:
             await asyncio.gather(*(self._probe_one(client, one) for one in self.all))
             await asyncio.sleep(_PROBE_EVERY_S)
@@ -83,8 +88,9 @@ class Upstreams:
         try:
             within = aiohttp.ClientTimeout(total=_PROBE_WITHIN_S)
             async with client.get(f"{upstream.url}/health/live", timeout=within) as answer:
-                upstream.answers = answer.status == 200
+                well = answer.status == 200
         except (aiohttp.ClientError, TimeoutError, OSError):
-            upstream.answers = False
+            well = False
+        upstream.missed_probes = 0 if well else upstream.missed_probes + 1
         if upstream.answers != answered:
             _log.warning("upstream_changed", service=self.service, answers=upstream.answers)

@@ -145,7 +145,8 @@ class _Exchange:
         _requests.labels(self._service, method, route, str(self._status)).inc()
         if self._scope["type"] == "http":
             _seconds.labels(self._service, route).observe(took_s)
-        _log.info(
+        log = _log.debug if route.startswith("/health/") and self._status < 400 else _log.info
+        log(
             "request",
             request_id=self._context.request_id,
             method=method,
