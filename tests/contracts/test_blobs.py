@@ -64,7 +64,7 @@ async def _names(blobs: BlobStore, prefix: str) -> list[str]:
 
 async def test_what_was_put_is_got(blobs: BlobStore, tenant: str) -> None:
     name = f"{tenant}/uploads/a-b_c.D.pdf"
-    assert await blobs.put(name, b"some bytes \x00\xff") == 12
+    assert await blobs.put(name, b"some bytes \x00\xff") == 13
     assert await _all(blobs, name) == b"some bytes \x00\xff"
 
 
@@ -170,16 +170,14 @@ async def test_a_tenant_is_never_listed_with_another(blobs: BlobStore, tenant: s
 
 
 BAD_NAMES = (
-    """
-|x|a/b|a/b/c/d|/a/b|a//b|a/b/|../b/c|a/../c|a/b/..|./b/c|a/./c|a/b/.|a/b/c d|a/b/c\\d|a/b/ü|a/b/c\n|a/b/\0|a\\..\\b/c/d
-|a/b/%2e%2e|a/b/c?d|a/b/c#d|a/b/c:d|~/b/c|a/b/*|C:/b/c|a/b/c\u2215d|a/b/．．|\n|a/b/c\r|//a/b/c|a/b/c/|file:///a/b/c
-""".strip("\n")
-    .replace("\n|", "|")
-    .split("|")
+    *("", "x", "a/b", "a/b/c/d", "/a/b", "a//b", "a/b/", "a/b/c/", "//a/b/c", "a/b/c d", "a/b/*", "~/b/c", "C:/b/c"),
+    *("../b/c", "a/../c", "a/b/..", "./b/c", "a/./c", "a/b/.", "a\\..\\b/c/d", "a/b/c\\d", "a/b/%2e%2e", "a/b/．．"),
+    *("a/b/ü", "a/b/c\n", "\na/b/c", "a/b/c\r", "a/b/\0", "a/b/c\0", "a/b/c∕d", "a/b/c?d", "a/b/c#d", "a/b/c:d"),
+    *("file:///a/b/c", "a/b/" + "x" * 201),
 )
 
 
-@pytest.mark.parametrize("name", [*BAD_NAMES, "a/b/" + "x" * 201], ids=repr)
+@pytest.mark.parametrize("name", BAD_NAMES, ids=lambda name: repr(name)[:20])
 async def test_a_name_of_another_form_is_refused(blobs: BlobStore, tenant: str, name: str) -> None:
     for call in (blobs.put(name, b"x"), anext(aiter(blobs.get(name))), blobs.delete(name)):
         with pytest.raises(InvalidInput) as caught:
