@@ -1,0 +1,175 @@
+"""The tables of a tenant's local index, in one SQLite file: documents, chunks, words, and which slot holds which vector."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+from voiceagent.adapters.vectors.local_words import indexed
+from voiceagent.domain.document import Chunk
+from voiceagent.ports.vectors import IndexedChunk, IndexedDocument, VectorQuery
+
+SCHEMA_VERSION = 1
+ROW_BITS = 16
+"""A chunk's row is its document's number shifted left by this, plus its ordinal: the document is known without a join."""
+
+_SCHEMA = """
+CREATE TABLE documents (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, document_id TEXT NOT NULL UNIQUE, collection_id TEXT NOT NULL, title TEXT NOT NULL,
+    kind TEXT NOT NULL, language TEXT NOT NULL, dated REAL, readers TEXT NOT NULL);
+CREATE INDEX documents_by_collection ON documents (collection_id);
+CREATE TABLE chunks (
+    row INTEGER PRIMARY KEY, chunk_id TEXT NOT NULL, page INTEGER NOT NULL, start_at INTEGER NOT NULL, end_at INTEGER NOT NULL,
+    heading TEXT NOT NULL, text TEXT NOT NULL);
+CREATE TABLE models (model_id INTEGER PRIMARY KEY, model TEXT NOT NULL UNIQUE, dimensions INTEGER NOT NULL);
+CREATE TABLE vectors (model_id INTEGER NOT NULL, row INTEGER NOT NULL, slot INTEGER NOT NULL, PRIMARY KEY (model_id, row)) WITHOUT ROWID;
+CREATE TABLE versions (value INTEGER NOT NULL);
+INSERT INTO versions (value) VALUES (0);
+CREATE VIRTUAL TABLE words USING fts5 (title, heading, text, content='', tokenize='porter unicode61 remove_diacritics 2');
+"""
+
+
+def connect(path: Path, *, timeout_s: float = 5.0) -> sqlite3.Connection:
+    """A connection in autocommit mode; what is committed is durable."""
+    connection = sqlite3.connect(path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA mmap_size = 1073741824")
+    if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+        _create(connection)
+    return connection
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+            for statement in filter(str.strip, _SCHEMA.split(";\n")):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """Counts the changes of the index, by whichever process."""
+    value: int = connection.execute("SELECT value FROM versions").fetchone()[0]
+    return value
+
+
+def put_document(
+    connection: sqlite3.Connection, document: IndexedDocument, chunks: Iterable[IndexedChunk]
+) -> list[int]:
+    """Store the document and its chunks inside the open transaction; returns the chunks' rows. Unchanged chunks keep their rows."""
+    wanted = [entry.chunk for entry in chunks]
+    found = connection.execute(
+        "SELECT number, title FROM documents WHERE document_id = ?", (document.document_id,)
+    ).fetchone()
+    if (
+        found
+        and found[1] == document.title
+        and stored_chunks(connection, found[0]) == [_values(chunk) for chunk in wanted]
+    ):
+        connection.execute(
+            "UPDATE documents SET collection_id = ?, title = ?, kind = ?, language = ?, dated = ?, readers = ? WHERE number = ?",
+            (*_attributes(document), found[0]),
+        )
+        return [found[0] << ROW_BITS | at for at in range(len(wanted))]
+    if found:
+        remove_document(connection, document.document_id)
+    number = connection.execute(
+        "INSERT INTO documents (document_id, collection_id, title, kind, language, dated, readers) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (document.document_id, *_attributes(document)),
+    ).lastrowid
+    assert number is not None  # noqa: S101 (SQLite gives every inserted row an id)
+    rows = [number << ROW_BITS | at for at in range(len(wanted))]
+    connection.executemany(
+        "INSERT INTO chunks (row, chunk_id, page, start_at, end_at, heading, text) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(row, *_values(chunk)) for row, chunk in zip(rows, wanted, strict=True)],
+    )
+    connection.executemany(
+        "INSERT INTO words (rowid, title, heading, text) VALUES (?, ?, ?, ?)",
+        [(row, *_words(document.title, chunk.heading, chunk.text)) for row, chunk in zip(rows, wanted, strict=True)],
+    )
+    return rows
+
+
+def number_of(connection: sqlite3.Connection, document_id: str) -> int | None:
+    """The document's number, None when it is not known."""
+    found = connection.execute("SELECT number FROM documents WHERE document_id = ?", (document_id,)).fetchone()
+    return None if found is None else int(found[0])
+
+
+def remove_document(connection: sqlite3.Connection, document_id: str) -> bool:
+    """Take out the document with its chunks, words and vectors inside the open transaction."""
+    found = connection.execute("SELECT number, title FROM documents WHERE document_id = ?", (document_id,)).fetchone()
+    if found is None:
+        return False
+    number, title = found
+    bounds = (number << ROW_BITS, (number + 1) << ROW_BITS)
+    for row, heading, text in connection.execute(
+        "SELECT row, heading, text FROM chunks WHERE row >= ? AND row < ?", bounds
+    ).fetchall():
+        values = (row, *_words(title, heading, text))
+        connection.execute(
+            "INSERT INTO words (words, rowid, title, heading, text) VALUES ('delete', ?, ?, ?, ?)", values
+        )
+    connection.execute("DELETE FROM chunks WHERE row >= ? AND row < ?", bounds)
+    for (model_id,) in connection.execute("SELECT model_id FROM models").fetchall():
+        connection.execute("DELETE FROM vectors WHERE model_id = ? AND row >= ? AND row < ?", (model_id, *bounds))
+    connection.execute("DELETE FROM documents WHERE number = ?", (number,))
+    return True
+
+
+def stored_chunks(connection: sqlite3.Connection, number: int) -> list[tuple[object, ...]]:
+    bounds = (number << ROW_BITS, (number + 1) << ROW_BITS)
+    return connection.execute(
+        "SELECT chunk_id, page, start_at, end_at, heading, text FROM chunks WHERE row >= ? AND row < ? ORDER BY row",
+        bounds,
+    ).fetchall()
+
+
+def filter_clause(query: VectorQuery) -> tuple[str, list[object]]:
+    """What a document must fulfil to be seen, as SQL over `documents`, and its parameters."""
+    parts = ["collection_id IN (SELECT value FROM json_each(?))"]
+    values: list[object] = [json.dumps(query.collection_ids)]
+    parts.append("(readers = '' OR EXISTS (SELECT 1 FROM json_each(readers) WHERE value = ?))")
+    values.append(query.reader_id)
+    for column, wanted in (("kind", query.kinds), ("language", query.languages)):
+        if wanted:
+            parts.append(f"{column} IN (SELECT value FROM json_each(?))")  # noqa: S608
+            values.append(json.dumps(wanted))
+    if query.after is not None:
+        parts.append("dated >= ?")
+        values.append(query.after.timestamp())
+    if query.before is not None:
+        parts.append("dated < ?")
+        values.append(query.before.timestamp())
+    return " AND ".join(parts), values
+
+
+def chunk_of(row: tuple[int, str, int, int, int, str, str], document_id: str, collection_id: str) -> Chunk:
+    number, chunk_id, page, start, end, heading, text = row
+    return Chunk(chunk_id, document_id, collection_id, number & ((1 << ROW_BITS) - 1), page, start, end, text, heading)
+
+
+def _attributes(document: IndexedDocument) -> tuple[object, ...]:
+    readers = json.dumps(sorted(document.reader_ids)) if document.reader_ids else ""
+    return document.collection_id, document.title, document.kind, document.language, _seconds(document.dated), readers
+
+
+def _values(chunk: Chunk) -> tuple[object, ...]:
+    return chunk.chunk_id, chunk.page, chunk.start, chunk.end, chunk.heading, chunk.text
+
+
+def _words(title: str, heading: str, text: str) -> tuple[str, str, str]:
+    return indexed(title), indexed(heading), indexed(text)
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment is not None else None
