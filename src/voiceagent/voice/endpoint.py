@@ -9,13 +9,17 @@ from typing import Literal
 Eagerness = Literal["low", "medium", "high", "auto"]
 
 # (end-of-turn probability at least, seconds of silence that are then enough). Measured: see bench/turns/README.md.
-_WAITS = ((0.9, 0.20), (0.7, 0.28), (0.5, 0.45), (0.3, 0.80), (0.1, 1.10), (0.0, 1.50))
+_WAITS = ((0.95, 0.28), (0.85, 0.33), (0.7, 0.40), (0.5, 0.55), (0.3, 0.85), (0.1, 1.20), (0.0, 1.60))
 
 UNFINISHED_WAIT_S = 1.40
 """The words cannot end here ("... with", "and", "um")."""
+UNFINISHED_TONE, FINISHED_TONE = 0.4, 0.7
+"""End-of-turn probabilities below which the tone says so, too, and above which it overrules the words ("where from?")."""
+SEARCHING_WAIT_S = 2.60
+"""Neither words nor tone end here: the caller searches for a word."""
 DICTATION_WAIT_S = 1.20
 """Figures or letters are being read out; people pause between groups."""
-QUESTION_WAIT_S = 0.28
+QUESTION_WAIT_S = 0.33
 """The recogniser heard a question that stands by itself."""
 
 _LIMITS_S: dict[Eagerness, tuple[float, float, float]] = {
@@ -50,8 +54,8 @@ class Pause:
 def silence_needed_s(pause: Pause, eagerness: Eagerness = "auto") -> float:
     """Seconds of silence after the last voiced sample that end the turn, given `pause`."""
     factor, least_s, most_s = _LIMITS_S[eagerness]
-    wait_s = _wait_for_tone(0.5 if pause.probability is None else pause.probability)
-    return min(max(_wait_for_words(pause.text, wait_s) * factor, least_s), most_s)
+    probability = 0.5 if pause.probability is None else pause.probability
+    return min(max(_wait_s(pause.text, probability) * factor, least_s), most_s)
 
 
 def is_over(pause: Pause, silence_s: float, eagerness: Eagerness = "auto") -> bool:
@@ -63,15 +67,16 @@ def _wait_for_tone(probability: float) -> float:
     return next(wait_s for least, wait_s in _WAITS if probability >= least)
 
 
-def _wait_for_words(text: str, wait_s: float) -> float:
-    words = _WORD.findall(text.lower())
-    stripped = text.rstrip()
+def _wait_s(text: str, probability: float) -> float:
+    wait_s, stripped, words = _wait_for_tone(probability), text.rstrip(), _WORD.findall(text.lower())
     if not words:
         return wait_s
-    if stripped.endswith("?") and len(words) >= 3:
+    open_ended = words[-1] in _UNFINISHED or stripped.endswith(("...", "…", ",", "-", "—"))
+    asks = stripped.endswith("?") and len(words) >= 3
+    if open_ended and not (asks and probability >= FINISHED_TONE):
+        return SEARCHING_WAIT_S if probability < UNFINISHED_TONE else max(wait_s, UNFINISHED_WAIT_S)
+    if asks:
         return min(wait_s, QUESTION_WAIT_S)
-    if words[-1] in _UNFINISHED or stripped.endswith(("...", "…", ",", "-", "—")):
-        return max(wait_s, UNFINISHED_WAIT_S)
     if _DICTATION.search(stripped.rstrip(".?!")):
         return max(wait_s, DICTATION_WAIT_S)
     return wait_s

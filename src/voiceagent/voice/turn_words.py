@@ -47,7 +47,8 @@ class TurnState:
     """Everything the machine remembers.
 
     revision: grows whenever speech begins again, so that late results about earlier sound are known as such.
-    text, judged: transcript and end-of-turn probability of this revision, None while unknown.  owed: an answer is due as
+    looks: how often the tone of this pause was looked at.
+    text, judged: transcript and latest end-of-turn probability of this revision, None while unknown.  owed: an answer is due as
     soon as the mouth is free.  drafted_revision: a draft was made for it.
     told: the client knows that the caller speaks.  quiet_since_s: for the idle time-out.
     """
@@ -63,6 +64,7 @@ class TurnState:
     paused_at_s: float = 0.0
     text: str | None = None
     judged: float | None = None
+    looks: int = 0
     owed: bool = False
     told: bool = False
     reply_since_s: float = 0.0

@@ -91,7 +91,9 @@ def history(rules: turn.TurnRules, script: list[tuple[str, float, str, float]]):
 def test_at_most_one_answer_lives_and_only_a_commit_or_a_wish_lets_it_be_heard(rules, script) -> None:
     living: int | None = None
     heard: set[int] = set()
-    for _, event, state, effects in history(rules, script):
+    for before, event, state, effects in history(rules, script):
+        if isinstance(event, turn.ReplyFinished) and before.mouth != "silent":
+            living = None
         committed = any(isinstance(effect, turn.CommitTurn) for effect in effects)
         for effect in effects:
             match effect:
@@ -107,8 +109,6 @@ def test_at_most_one_answer_lives_and_only_a_commit_or_a_wish_lets_it_be_heard(r
                 case turn.CancelReply(reply_no):
                     assert living == reply_no
                     living = None
-        if isinstance(event, turn.ReplyFinished) and state.mouth == "silent":
-            living = None
         assert (living is None) == (state.mouth == "silent")
         if state.mouth in ("answering", "speaking", "held"):
             assert state.reply_no in heard
