@@ -12,7 +12,8 @@ import pytest
 from tests.arch.source_tree import SOURCE, Function, modules
 
 FORBIDDEN = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager", "handler", "processor", "core"}
-UNFINISHED = ("TODO", "FIXME", "XXX", "NotImplementedError")
+UNFINISHED = ("TODO", "FIXME", "XXX", "raise NotImplementedError")
+ROUTES = {"get", "post", "put", "patch", "delete", "websocket"}
 
 WALLS = {"file_lines": 400, "function_lines": 50, "function_parameters": 6, "class_methods": 15, "folder_files": 16}
 
@@ -30,7 +31,8 @@ def measured() -> dict[str, dict[str, int]]:
         for function in module.functions():
             place = f"{module.name}:{function.name}"
             sizes["function_lines"][place] = code_lines(function)
-            sizes["function_parameters"][place] = parameters(function)
+            if not module.name.startswith("apps/commands/"):  # there a parameter is an option of the command line
+                sizes["function_parameters"][place] = parameters(function)
         for class_ in module.classes():
             sizes["class_methods"][f"{module.name}:{class_.name}"] = methods(class_)
     folders = Counter(str(Path(module.name).parent) for module in modules() if not module.name.endswith("__init__.py"))
@@ -48,11 +50,21 @@ def code_lines(function: Function) -> int:
 
 
 def parameters(function: Function) -> int:
-    """Counted without self; an __init__ may take its parts by keyword, which read at the call like a table."""
+    """Counted without self. What is taken by keyword alone reads at the call like a table: constructors and factories may take more of it.
+
+    The parameters of a route are the fields of its request, and are not counted.
+    """
     arguments = function.args
+    if _is_route(function):
+        return 0
     named = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
     count = len([name for name in named if name not in ("self", "cls")])
     return count if _takes_parts(function) else count + len(arguments.kwonlyargs)
+
+
+def _is_route(function: Function) -> bool:
+    calls = [mark for mark in function.decorator_list if isinstance(mark, ast.Call)]
+    return any(isinstance(call.func, ast.Attribute) and call.func.attr in ROUTES for call in calls)
 
 
 def _takes_parts(function: Function) -> bool:
@@ -135,13 +147,13 @@ def test_nothing_is_left_unfinished() -> None:
 
 def test_imports_stand_at_the_top() -> None:
     """The one lazy import is the composition table's."""
-    inner = [
-        f"{module.name}:{node.lineno}"
+    inner = {
+        module.name
         for module in modules()
         for function in module.functions()
         for node in ast.walk(function)
         if isinstance(node, ast.Import | ast.ImportFrom)
-    ]
-    assert not inner
+    }
+    assert inner == set(exceptions()["lazy_imports"])
     loaders = [m.name for m in modules() if "import_module(" in m.text]
-    assert set(loaders) <= {"apps/build.py"}
+    assert set(loaders) == {"apps/build.py", *exceptions()["import_by_name"]}

@@ -42,7 +42,7 @@ class ModelsSettings(Area):
     dir: Path = Field(
         default_factory=lambda: platformdirs.user_cache_path(APP) / "models", description="Folder of the models."
     )
-    threads: int = Field(2, ge=1, le=256, description="Threads of the speech recogniser and of the language model.")
+    threads: int = Field(2, ge=1, le=256, description="Threads of the speech recogniser.")
 
 
 class ServerSettings(Area):
@@ -155,6 +155,15 @@ class EmbedSettings(Area):
     url: DataUrl = Field("minilm:///", description="minilm:///, openai+https://HOST/v1?model=...")
 
 
+class RecordingsSettings(Area):
+    """The flight recorder: what happened in each session, with its sound, to replay and to look into."""
+
+    dir: str = Field(
+        "", description="Folder for a recording of every session; it holds what people said. Empty: none is made."
+    )
+    max_bytes: int = Field(2**30, ge=0, description="Room for all recordings; the oldest go first.")
+
+
 class LogSettings(Area):
     """What is logged, and how."""
 
@@ -190,6 +199,7 @@ class Settings(Area):
     vad: VadSettings = VadSettings()
     turns: TurnsSettings = TurnsSettings()
     embed: EmbedSettings = EmbedSettings()
+    recordings: RecordingsSettings = RecordingsSettings()
     log: LogSettings = LogSettings()
     limits: LimitsSettings = LimitsSettings()
 
@@ -197,6 +207,11 @@ class Settings(Area):
         """The URL that picks the adapter of `port`, with the data folder filled in."""
         url: str = getattr(self, port).url
         return url.replace("{data}", str(self.data.dir.expanduser().absolute()))
+
+    def service_urls(self, service: str) -> tuple[str, ...]:
+        """Where a service answers: the URLs given, or its port on this machine."""
+        given: tuple[str, ...] = getattr(self.services, service)
+        return given or (f"http://127.0.0.1:{getattr(self.server, f'{service}_port')}",)
 
 
 def areas() -> dict[str, type[Area]]:

@@ -48,7 +48,7 @@ def configure_logging(*, level: str = "info", format: LogFormat = "json", stream
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("uvicorn.access", "asyncio", "aiosqlite", "httpx2"):
+    for noisy in ("uvicorn.access", "asyncio", "aiosqlite", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -1,0 +1,32 @@
+"""Composition root of the embedded profile: all five servers in one process and one event loop; services call each other as objects."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from voiceagent.apps import dashboard, documents, engine, gateway, voice
+from voiceagent.apps.parts import Parts
+from voiceagent.apps.run import Process
+from voiceagent.web.serve import Listener
+
+PORTS = ("store", "blobs", "cache", "bus", "llm", "embed", *voice.PORTS)
+
+
+def process(announce: Callable[[Parts, Any], None]) -> Process:
+    """The whole platform; `announce` tells the operator where it is."""
+    return Process("all", PORTS, _compose, gateway.prepare, announce, apart=False)
+
+
+async def _compose(parts: Parts) -> Sequence[Listener]:
+    """In the order in which they stop: the doors first, what they lead to last."""
+    thinking = engine.service(parts, None)
+    await asyncio.wait_for(engine.warm(thinking), parts.settings.server.ready_s)
+    return [
+        gateway.listener(parts),
+        dashboard.listener(parts),
+        voice.listener(parts, thinking),
+        engine.listener(parts, thinking),
+        documents.listener(parts),
+    ]

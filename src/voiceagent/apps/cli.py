@@ -1,0 +1,74 @@
+"""The command line: gathers the command groups and turns problems into one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+import structlog
+import typer
+
+from voiceagent.apps.commands import admin, ask, config, doctor, keys, models, start, talk
+from voiceagent.apps.commands.outcome import (
+    EXIT_CODES,
+    INTERRUPTED,
+    OK,
+    UNEXPECTED,
+    USAGE,
+    err,
+    exit_code,
+    tell_problem,
+)
+from voiceagent.kit.errors import Problem
+
+app = typer.Typer(
+    name="voiceagent",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="People talk, in real time, with an AI agent that knows their documents.",
+    epilog=EXIT_CODES,
+)
+for _group in (start, ask, talk, doctor, admin):
+    _group.register(app)
+app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
+app.add_typer(admin.users, name="users")
+app.add_typer(config.app, name="config")
+
+
+def main() -> None:
+    """Run the command of this process and leave with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of the command with these arguments."""
+    as_json = "--json" in arguments
+    try:
+        result = app(arguments, prog_name="voiceagent", standalone_mode=False)
+        return result if isinstance(result, int) else OK
+    except Problem as problem:
+        tell_problem(problem, as_json=as_json)
+        return exit_code(problem)
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has gone
+        return OK
+    except Exception as error:  # noqa: BLE001 - the last boundary: a bug is told in one line, its place in the log
+        structlog.get_logger(__name__).error("unexpected", exc_info=error)
+        err.print(
+            f"voiceagent: unexpected {type(error).__name__}; the log line above says where. Please report it.",
+            style="red",
+        )
+        return UNEXPECTED
+
+
+if __name__ == "__main__":
+    main()

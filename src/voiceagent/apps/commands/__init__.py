@@ -1,0 +1,1 @@
+"""The command line, one file a group of commands. What commands do stands in the packages that they call."""

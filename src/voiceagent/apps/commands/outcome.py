@@ -1,0 +1,54 @@
+"""How a command ends: what it prints for people or for programs, and its exit code. A user's error is one line, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from voiceagent.kit.errors import (
+    Forbidden,
+    InvalidInput,
+    Misconfigured,
+    NotFound,
+    Problem,
+    Unauthenticated,
+    Unavailable,
+)
+
+OK, UNEXPECTED, USAGE, UNAVAILABLE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+EXIT_CODES = "Exit codes: 0 done, 1 unexpected, 2 wrong usage or configuration, 3 a part does not answer, 4 refused, 130 interrupted."
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def exit_code(problem: Problem) -> int:
+    """Which of the documented codes tells this problem."""
+    if isinstance(problem, Unauthenticated | Forbidden):
+        return REFUSED
+    if isinstance(problem, InvalidInput | NotFound | Misconfigured):
+        return USAGE
+    return UNAVAILABLE if isinstance(problem, Unavailable) else UNEXPECTED
+
+
+def tell_problem(problem: Problem, *, as_json: bool) -> None:
+    """One object on standard output for programs, one line on standard error for people."""
+    if as_json:
+        print_json({"error": {"code": problem.code, "message": problem.message, "param": problem.param}})
+    else:
+        err.print(f"voiceagent: {problem.message} [{problem.code}]", style="red", markup=False)
+
+
+def print_json(value: Mapping[str, Any] | list[Any]) -> None:
+    """`value` as JSON on standard output, untouched by colours and line breaks."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str, indent=2) + "\n")
+
+
+def plain(text: str) -> str:
+    """Words from outside as they may be shown on a terminal: no escape sequences, no markup of ours."""
+    return escape("".join(char if char.isprintable() else " " for char in text))

@@ -1,0 +1,27 @@
+"""Commands that change the store themselves: opened, migrated, used, closed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from voiceagent.apps.build import opened
+from voiceagent.apps.run import run
+from voiceagent.apps.settings import Settings
+from voiceagent.ports.store import Store
+
+T = TypeVar("T")
+
+
+def with_store(settings: Settings, use: Callable[[Store], Awaitable[T]]) -> T:
+    """What `use` returns, given the store of these settings with its schema brought to this version."""
+
+    async def work() -> T:
+        store: Store = await opened("store", settings.url("store"))
+        try:
+            await store.migrate()
+            return await use(store)
+        finally:
+            await store.close()
+
+    return run(work())

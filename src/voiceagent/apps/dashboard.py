@@ -1,0 +1,95 @@
+"""Composition root of the dashboard's server: static files for browsers, and where the gateway is. It holds no data and no rights."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from voiceagent import __version__
+from voiceagent.apps.parts import Parts
+from voiceagent.apps.run import Process
+from voiceagent.web.app import AppOptions, create_app
+from voiceagent.web.serve import Listener
+from voiceagent.web.tokens import ServiceAuthenticator, ServiceTokens
+
+PAGE = Path(str(files("voiceagent"))) / "page"
+SERVER_PATHS = ("/health/", "/metrics", "/api/")
+_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
+
+
+def listener(parts: Parts) -> Listener:
+    """The dashboard on its port."""
+    server = parts.settings.server
+    auth = ServiceAuthenticator(ServiceTokens(parts.service_keys), "dashboard")
+    app = create_app("dashboard", title="voiceagent dashboard", auth=auth, options=AppOptions(version=__version__))
+    app.add_middleware(Page, folder=PAGE, gateway_port=server.gateway_port)
+    return Listener(app, server.dashboard_port, server.host)
+
+
+class Page:
+    """Serves the page's files to anybody; health and metrics go on to the app behind. The page gets its rights from the gateway."""
+
+    def __init__(self, app: ASGIApp, *, folder: Path, gateway_port: int) -> None:
+        self._app = app
+        self._files = StaticFiles(directory=folder, html=True, check_dir=False)
+        self._gateway_port = gateway_port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(SERVER_PATHS):
+            await self._app(scope, receive, send)
+            return
+        host = _host(Headers(scope=scope).get("host", ""))
+        answer: ASGIApp = self._files
+        if scope["path"] == "/config.json":
+            answer = Response(json.dumps({"gateway_port": self._gateway_port}), media_type="application/json")
+        elif scope["method"] not in ("GET", "HEAD"):
+            answer = Response(status_code=405, headers={"allow": "GET, HEAD"})
+
+        async def sealed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_sealing(host, self._gateway_port)]
+            await send(message)
+
+        try:
+            await answer(scope, receive, sealed)
+        except HTTPException as error:
+            await Response(status_code=error.status_code)(scope, receive, sealed)
+
+
+def _host(header: str) -> str:
+    """The host that the browser asked, without its port; loopback when the header is nothing that may stand in a policy."""
+    host = header.rpartition(":")[0] if re.search(r":\d+$", header) else header
+    return host if _HOST.fullmatch(host) else "127.0.0.1"
+
+
+def _sealing(host: str, gateway_port: int) -> list[tuple[bytes, bytes]]:
+    gateway = " ".join(f"{scheme}://{host}:{gateway_port}" for scheme in ("ws", "wss", "http", "https"))
+    policy = (
+        f"default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' {gateway}; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    headers = {
+        "content-security-policy": policy,
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "permissions-policy": "microphone=(self), camera=(), geolocation=()",
+        "cross-origin-opener-policy": "same-origin",
+        "cache-control": "no-cache",
+    }
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+async def _compose(parts: Parts) -> Sequence[Listener]:
+    return [listener(parts)]
+
+
+PROCESS = Process("dashboard", (), _compose)

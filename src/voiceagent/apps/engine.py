@@ -1,0 +1,51 @@
+"""Composition root of the engine: language models behind a router, the store, and the documents wherever they are searched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from voiceagent import __version__
+from voiceagent.apps.parts import Parts
+from voiceagent.apps.run import Process
+from voiceagent.domain.agent import Agent
+from voiceagent.domain.conversation import Message
+from voiceagent.domain.identity import DEFAULT_TENANT_ID
+from voiceagent.domain.reply import ReplyRequest
+from voiceagent.engine.reply import EngineParts, EngineService
+from voiceagent.engine.router import Router
+from voiceagent.engine.server import create_engine
+from voiceagent.ports.services import Documents
+from voiceagent.web.app import AppOptions
+from voiceagent.web.serve import Listener
+from voiceagent.web.tokens import ServiceAuthenticator, ServiceTokens
+
+PORTS = ("store", "llm", "bus", "embed")
+
+
+def service(parts: Parts, documents: Documents | None) -> EngineService:
+    """The engine itself."""
+    router = Router({llm.capabilities.model: llm for llm in parts.llms}, clock=parts.clock)
+    return EngineService(EngineParts(parts.store, router, documents, parts.bus, parts.clock))
+
+
+def listener(parts: Parts, engine: EngineService) -> Listener:
+    """The engine on its port."""
+    server = parts.settings.server
+    auth = ServiceAuthenticator(ServiceTokens(parts.service_keys), "engine")
+    app = create_engine(engine, auth=auth, embedder=parts.embed, options=AppOptions(version=__version__))
+    return Listener(app, server.engine_port, server.internal_host)
+
+
+async def warm(engine: EngineService) -> None:
+    """Start the language model and let it read the prompt that every conversation begins with, so that the first caller need not wait."""
+    greeting = ReplyRequest(DEFAULT_TENANT_ID, "service:start", Agent(), (Message("user", "Hello"),), speculative=True)
+    await engine.prepare(greeting)
+
+
+async def _compose(parts: Parts) -> Sequence[Listener]:
+    engine = service(parts, None)
+    await warm(engine)
+    return [listener(parts, engine)]
+
+
+PROCESS = Process("engine", PORTS, _compose)

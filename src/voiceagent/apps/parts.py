@@ -1,0 +1,140 @@
+"""The ports of one process: opened together, typed, closed in reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import structlog
+
+from voiceagent.apps.build import opened
+from voiceagent.apps.keyring import service_keys
+from voiceagent.apps.settings import Settings
+from voiceagent.domain.identity import Principal
+from voiceagent.kit.clock import Clock, SystemClock
+from voiceagent.models.store import ModelStore
+from voiceagent.ports.blobs import BlobStore
+from voiceagent.ports.bus import Bus
+from voiceagent.ports.cache import Cache
+from voiceagent.ports.embed import Embedder
+from voiceagent.ports.llm import LanguageModel
+from voiceagent.ports.services import Engine
+from voiceagent.ports.store import Store
+from voiceagent.ports.stt import SpeechToText
+from voiceagent.ports.tts import TextToSpeech
+from voiceagent.ports.turns import EndOfTurn
+from voiceagent.ports.vad import VoiceActivity
+from voiceagent.web.tokens import ServiceTokens
+
+CLOSE_S = 5.0
+_log = structlog.get_logger(__name__)
+
+
+class Parts:
+    """What the composition roots build services from. A property raises KeyError when its port was not opened.
+
+    apart: every service runs in a process of its own. service_keys sign and check the calls between them.
+    """
+
+    def __init__(self, settings: Settings, *, apart: bool) -> None:
+        self.settings = settings
+        self.apart = apart
+        self.service_keys = service_keys(settings, apart=apart)
+        self.clock: Clock = SystemClock()
+        self.models = ModelStore(settings.models.dir.expanduser())
+        self._open: dict[str, Any] = {}
+        self._drains: list[Callable[[], Awaitable[None]]] = []
+
+    async def open(self, *ports: str) -> None:
+        """Open these ports side by side. Raises the first problem, after the others have ended."""
+        results = await asyncio.gather(*(self._opened(port) for port in ports), return_exceptions=True)
+        failures = [result for result in results if isinstance(result, BaseException)]
+        if failures:
+            raise failures[0]
+
+    async def _opened(self, port: str) -> None:
+        await self._open_url(port, self.settings.url(port))
+        if port == "llm" and self.settings.llm.fallback_url:
+            await self._open_url("llm_fallback", self.settings.llm.fallback_url)
+
+    async def _open_url(self, name: str, url: str) -> None:
+        self._open[name] = await opened(
+            name.partition("_")[0], url, models=self.models, threads=self.settings.models.threads, clock=self.clock
+        )
+
+    async def remote_engine(self) -> Engine:
+        """The engine in another process, called in the name of whoever calls us."""
+        return cast(Engine, await self._remote("engine"))
+
+    async def _remote(self, service: str) -> Any:
+        tokens = ServiceTokens(self.service_keys)
+
+        def token(principal: Principal) -> str:
+            return tokens.issue(principal, service)
+
+        url = self.settings.service_urls(service)[0]
+        self._open[service] = await opened(service, url, service_token=token)
+        return self._open[service]
+
+    def at_drain(self, drain: Callable[[], Awaitable[None]]) -> None:
+        """Have `drain` awaited when the process is about to stop, while everything still works. It bounds itself."""
+        self._drains.append(drain)
+
+    async def drain(self) -> None:
+        """Let conversations and jobs under way come to their end."""
+        await asyncio.gather(*(drain() for drain in self._drains))
+
+    async def close(self) -> None:
+        """Close what was opened, last first; a part that hangs is left behind after 5 s. Idempotent."""
+        while self._open:
+            name, part = self._open.popitem()
+            close = getattr(part, "close", None)  # a detector of voice activity has nothing to give back
+            if close is None:
+                continue
+            try:
+                async with asyncio.timeout(CLOSE_S):
+                    await close()
+            except Exception as error:  # noqa: BLE001 - one part that fails to close must not keep the others open
+                _log.warning("close_failed", part=name, error=type(error).__name__)
+
+    @property
+    def store(self) -> Store:
+        return cast(Store, self._open["store"])
+
+    @property
+    def blobs(self) -> BlobStore:
+        return cast(BlobStore, self._open["blobs"])
+
+    @property
+    def cache(self) -> Cache:
+        return cast(Cache, self._open["cache"])
+
+    @property
+    def bus(self) -> Bus:
+        return cast(Bus, self._open["bus"])
+
+    @property
+    def llms(self) -> tuple[LanguageModel, ...]:
+        """The language model and, if there is one, its fall-back."""
+        return tuple(self._open[name] for name in ("llm", "llm_fallback") if name in self._open)
+
+    @property
+    def stt(self) -> SpeechToText:
+        return cast(SpeechToText, self._open["stt"])
+
+    @property
+    def tts(self) -> TextToSpeech:
+        return cast(TextToSpeech, self._open["tts"])
+
+    @property
+    def vad(self) -> VoiceActivity:
+        return cast(VoiceActivity, self._open["vad"])
+
+    @property
+    def turns(self) -> EndOfTurn:
+        return cast(EndOfTurn, self._open["turns"])
+
+    @property
+    def embed(self) -> Embedder:
+        return cast(Embedder, self._open["embed"])

@@ -1,0 +1,51 @@
+"""Composition root of the voice module: speech in, speech out, turn taking, and the engine wherever it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from voiceagent import __version__
+from voiceagent.apps.parts import Parts
+from voiceagent.apps.run import Process
+from voiceagent.ports.services import Engine
+from voiceagent.voice.server import VoiceServerParts, create_voice
+from voiceagent.voice.sessions import SessionLimits, Sessions
+from voiceagent.voice.stage import VoiceParts
+from voiceagent.web.app import AppOptions
+from voiceagent.web.serve import Listener
+from voiceagent.web.tokens import ServiceAuthenticator, ServiceTokens
+
+PORTS = ("stt", "tts", "vad", "turns")
+
+
+def listener(parts: Parts, engine: Engine) -> Listener:
+    """The voice module on its port, answering through `engine`."""
+    settings = parts.settings
+    sessions = _sessions(parts, engine)
+    parts.at_drain(lambda: sessions.drain(within_s=settings.server.drain_s))
+    server_parts = VoiceServerParts(
+        open_session=sessions.open,
+        stt=parts.stt,
+        tts=parts.tts,
+        engine=engine,
+        clock=parts.clock,
+    )
+    auth = ServiceAuthenticator(ServiceTokens(parts.service_keys), "voice")
+    app = create_voice(server_parts, auth=auth, options=AppOptions(version=__version__))
+    return Listener(app, settings.server.voice_port, settings.server.internal_host)
+
+
+def _sessions(parts: Parts, engine: Engine) -> Sessions:
+    settings = parts.settings
+    shared = VoiceParts(parts.stt, parts.tts, parts.vad, parts.turns, engine, parts.clock)
+    folder = Path(settings.recordings.dir).expanduser() if settings.recordings.dir else None
+    limits = SessionLimits(settings.limits.sessions, settings.recordings.max_bytes)
+    return Sessions(shared, recordings=folder, limits=limits)
+
+
+async def _compose(parts: Parts) -> Sequence[Listener]:
+    return [listener(parts, await parts.remote_engine())]
+
+
+PROCESS = Process("voice", PORTS, _compose)
