@@ -11,10 +11,7 @@ const transcript = new Transcript();
 let call = null; // {client, microphone, speaker, muted, answering, speakingItem}
 
 const handlers = {
-  "input_audio_buffer.speech_started": () => {
-    call.speaker.hold(); // at once; the server decides whether it was an interruption
-    showState("hearing");
-  },
+  "input_audio_buffer.speech_started": () => showState("hearing"),
   "input_audio_buffer.speech_stopped": () => showState("thinking"),
   "conversation.item.added": ({ item }) => {
     if (item.type !== "message" || item.role === "system") return;
@@ -38,6 +35,12 @@ const handlers = {
     showState("speaking");
   },
   "response.output_audio.done": ({ item_id: itemId }) => call.speaker.end(itemId),
+  "voiceagent.speaker": ({ held }) => {
+    // Somebody speaks: silence at once. The server decides whether it was an interruption or a cough.
+    if (held) call.speaker.hold();
+    else call.speaker.release();
+    showState(held ? "hearing" : "speaking");
+  },
   "response.done": ({ response }) => answered(response),
   error: ({ error }) => {
     if (error.code !== "response_cancel_not_active") showProblem(error.message);

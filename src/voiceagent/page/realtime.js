@@ -8,7 +8,7 @@ export async function gatewayUrl() {
   if (!answer.ok) throw new Error("The server of this page does not say where the gateway is.");
   const { gateway_port: port } = await answer.json();
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  return `${scheme}://${location.hostname}:${Number(port)}/v1/realtime`;
+  return `${scheme}://${location.hostname}:${Number(port)}/v1/realtime?extensions=true`;
 }
 
 /** Connects. listeners: {event(message), closed(code, reason)}. Rejects when the handshake is refused. */

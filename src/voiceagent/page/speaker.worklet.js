@@ -25,12 +25,10 @@ class Speaker extends AudioWorkletProcessor {
     for (let index = 0; index < samples.length; index += 1) sound[index] = samples[index] / 32768;
     this.queue.push({ itemId, pcm: sound });
     this.waiting += sound.length;
-    this.held = false;
   }
 
   end({ itemId }) {
     this.queue.push({ itemId, end: true });
-    this.held = false;
   }
 
   hold() { this.held = true; }

@@ -237,6 +237,15 @@ def test_two_answers_at_once_are_kept_apart() -> None:
     ]
 
 
+def test_events_of_ours_go_only_to_clients_that_ask_for_them() -> None:
+    held = told.SpeakerHeld("item_2", held=True)
+    assert told_by(held) == []
+    ours = WireEncoder(dict, lambda event: event.pcm, event_id=lambda: "event_1", extensions=True)
+    assert ours.encode(held) == [
+        {"event_id": "event_1", "type": "voiceagent.speaker", "item_id": "item_2", "held": True}
+    ]
+
+
 def test_audio_was_produced_once_sound_was_sent() -> None:
     wire = encoder()
     told_by(started(), WORDS, wire=wire)

@@ -23,6 +23,7 @@ from voiceagent.voice.messages import (
     ReplyToolCall,
     ReplyWords,
     SessionEvent,
+    SpeakerHeld,
     SpeechStarted,
     SpeechStopped,
     TranscriptCompleted,
@@ -41,6 +42,7 @@ class WireEncoder:
 
     settings: what every response object repeats (conversation_id, max_output_tokens, audio); asked when an answer starts.
     sound: turns a ReplySound into bytes of the session's output format; last: what its converter still holds when the answer ends.
+    extensions: also send events of ours (`voiceagent.*`); clients that check every event must ask for them.
     """
 
     def __init__(
@@ -50,11 +52,13 @@ class WireEncoder:
         *,
         last: Callable[[str], bytes] = lambda _response_id: b"",
         event_id: Callable[[], str] = lambda: new_id("event"),
+        extensions: bool = False,
     ) -> None:
         self._settings = settings
         self._sound = sound
         self._last = last
         self._event_id = event_id
+        self._extensions = extensions
         self._stories: dict[str, ReplyStory] = {}
         self._reply_items: set[str] = set()
         self.audio_was_produced = False
@@ -86,6 +90,9 @@ class WireEncoder:
                 return [_input_audio(event)]
             case Failed():
                 return [_error("server_error", event.code, event.message, event.param, None)]
+            case SpeakerHeld():
+                held = {"type": "voiceagent.speaker", "item_id": event.item_id, "held": event.held}
+                return [held] if self._extensions else []
             case _:
                 return [_item(event)]
 

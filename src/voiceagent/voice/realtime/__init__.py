@@ -1,0 +1,1 @@
+"""The realtime socket: from bytes on a connection to calls of a session and back."""

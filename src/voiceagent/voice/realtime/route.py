@@ -1,0 +1,73 @@
+"""The address of the realtime protocol: who may connect, with which model and agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Query, WebSocket
+
+from voiceagent.domain.agent import DEFAULT_AGENT_ID
+from voiceagent.domain.identity import Principal
+from voiceagent.kit.clock import Clock, SystemClock
+from voiceagent.kit.errors import NotFound
+from voiceagent.voice.realtime.connection import Connection, ConnectionLimits
+from voiceagent.voice.realtime.contract import OpenSession
+from voiceagent.voice.wire.config import SessionConfig
+from voiceagent.web.app import Router
+from voiceagent.web.auth import require
+
+SUBPROTOCOL = "realtime"
+
+
+@dataclass(frozen=True, slots=True)
+class RealtimeParts:
+    """What the realtime route needs. voices: names that the text-to-speech adapter knows."""
+
+    open_session: OpenSession
+    voices: tuple[str, ...]
+    clock: Clock = field(default_factory=SystemClock)
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The query of the address: the protocol's own model, intent and call_id, and ours.
+
+    agent_id, conversation_id: with whom, and which conversation goes on.  extensions: send events of ours, too.
+    """
+
+    model: Annotated[str, Query(max_length=128)] = ""
+    intent: Annotated[str, Query(max_length=32)] = ""
+    call_id: Annotated[str, Query(max_length=128)] = ""
+    agent_id: Annotated[str, Query(max_length=128)] = DEFAULT_AGENT_ID
+    conversation_id: Annotated[str | None, Query(max_length=128)] = None
+    extensions: Annotated[bool, Query()] = False
+
+
+def realtime_routes(parts: RealtimeParts) -> Router:
+    """WS /v1/realtime"""
+    router = Router()
+
+    @router.websocket("/v1/realtime")
+    async def realtime(
+        socket: WebSocket,
+        principal: Annotated[Principal, Depends(require("talk"))],
+        target: Annotated[Target, Depends()],
+    ) -> None:
+        if target.call_id:
+            raise NotFound("call_not_found", "There is no such call.", param="call_id")
+        config = SessionConfig.opened(
+            model=target.model, voices=parts.voices, transcription_only=target.intent == "transcription"
+        )
+        session = await parts.open_session(principal, config.settings(), target.conversation_id, target.agent_id)
+        try:
+            offered = socket.scope.get("subprotocols") or ()
+            await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+            await Connection(
+                socket, session, config, parts.limits, opened_at=parts.clock.now(), extensions=target.extensions
+            ).run()
+        finally:
+            await session.close("connection_over")
+
+    return router

@@ -1,0 +1,1 @@
+"""The voice module over plain HTTP: a turn in one call, transcriptions, speech."""
