@@ -138,7 +138,7 @@ class Postgresql:
 def _location(url: str) -> URL:
     try:
         location = make_url(url).set(drivername="postgresql+asyncpg")
-    except exc.ArgumentError as failure:
+    except (exc.ArgumentError, ValueError) as failure:
         raise Misconfigured("store_url", "the store's URL cannot be read") from failure
     ssl = location.query.get("sslmode")
     return location.difference_update_query(["sslmode"]).update_query_dict({"ssl": ssl}) if ssl else location
