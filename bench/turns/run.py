@@ -86,7 +86,9 @@ async def hear(models: Models, pcm: bytes, rules: turn.TurnRules) -> Heard:
             timer.cancel()
         wake_s = next_wake_s(state)
         if wake_s is not None:
-            timer = loop.call_later(max(0.0, wake_s - loop.time()), lambda: happen(turn.Ticked(max(wake_s, loop.time()))))
+            timer = loop.call_later(
+                max(0.0, wake_s - loop.time()), lambda: happen(turn.Ticked(max(wake_s, loop.time())))
+            )
 
     def perform(effect: turn.TurnEffect) -> None:
         match effect:
@@ -148,7 +150,9 @@ def entries(data: Path) -> Iterator[dict[str, Any]]:
         entry = json.loads(line)
         if entry["set"] == "turns":
             yield entry
-        elif entry["set"] in ("speech/librispeech_clean", "speech/misc", "speech/voice_commands") and entry.get("speech_est"):
+        elif entry["set"] in ("speech/librispeech_clean", "speech/misc", "speech/voice_commands") and entry.get(
+            "speech_est"
+        ):
             yield {**entry, "kind": entry["set"].split("/")[1], "turn_end": entry["speech_est"][1], "tail_s": 2.5}
 
 
@@ -183,27 +187,35 @@ def main() -> None:
         row = judged(entry, heard)
         rows.setdefault(kind, []).append(row)
         if options.v or row["bad"]:
-            print(entry["id"], row["note"], [(round(at, 2), text) for at, text in heard.commits], [(round(a, 2), p if p is None else round(p, 2), t) for a, p, t in heard.pauses][-8:])
+            print(entry["id"], row["note"], [(round(at, 2), text) for at, text in heard.commits])
+            print("    pauses:", [(round(at, 2), p and round(p, 2), text) for at, p, text in heard.pauses][-8:])
     report(rows)
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1))
 
 
 def judged(entry: dict[str, Any], heard: Heard) -> dict[str, Any]:
-    """early: commits before the turn's end.  delay_s: from the end of the turn to the commit that ends it."""
+    """early: commits before a turn's end.  delays: seconds from the end of each turn to the commit that ends it."""
+    commits = [at for at, _ in heard.commits]
+    if entry["kind"] == "incomplete":
+        first = commits[0] - entry["speech_stops"] if commits else None
+        return row(entry, heard, early=len(commits[:1]), delays=[], note=f"answered after {first}")
     if entry["kind"] == "three-turn-session":
         ends = [part["end"] for part in entry["turns"]]
-        starts = [part["start"] for part in entry["turns"]][1:] + [1e9]
-        delays = [min((at - end for at, _ in heard.commits if end - 0.1 <= at < start), default=None) for end, start in zip(ends, starts, strict=True)]
-        early = len(heard.commits) - sum(delay is not None for delay in delays)
-        return {"id": entry["id"], "early": max(0, early), "delays": [d for d in delays if d is not None], "bad": early > 0, "note": "session", "drafts": heard.drafts}
-    if entry["kind"] == "incomplete":
-        first = heard.commits[0][0] - entry["speech_stops"] if heard.commits else None
-        return {"id": entry["id"], "early": int(first is not None), "delays": [], "first": first, "bad": first is not None, "note": f"jumped in after {first}", "drafts": heard.drafts}
-    end_s = entry["turn_end"]
-    early = sum(at < end_s - 0.15 for at, _ in heard.commits)
-    delays = [at - end_s for at, _ in heard.commits if at >= end_s - 0.15][:1]
-    return {"id": entry["id"], "early": early, "delays": delays, "bad": early > 0 or not delays, "note": f"early {early}", "drafts": heard.drafts}
+        starts = [*(part["start"] for part in entry["turns"][1:]), float("inf")]
+        found = [
+            [at - end for at in commits if end - 0.1 <= at < start][:1] for end, start in zip(ends, starts, strict=True)
+        ]
+        delays = [delay for delays in found for delay in delays]
+        return row(entry, heard, early=len(commits) - len(delays), delays=delays, note="session")
+    end = entry["turn_end"]
+    early = sum(at < end - 0.15 for at in commits)
+    return row(entry, heard, early=early, delays=[at - end for at in commits[early:]][:1], note=f"early {early}")
+
+
+def row(entry: dict[str, Any], heard: Heard, *, early: int, delays: list[float], note: str) -> dict[str, Any]:
+    bad = early > 0 or (not delays and entry["kind"] != "incomplete")
+    return {"id": entry["id"], "early": early, "delays": delays, "bad": bad, "note": note, "drafts": heard.drafts}
 
 
 def report(rows: dict[str, list[dict[str, Any]]]) -> None:
@@ -211,9 +223,14 @@ def report(rows: dict[str, list[dict[str, Any]]]) -> None:
     for kind, found in sorted(rows.items()):
         delays = sorted(delay for row in found for delay in row["delays"])
         cut = sum(row["early"] > 0 for row in found)
-        missing = sum(not row["delays"] for row in found) if kind != "incomplete" else 0
-        figures = [f"{value:8.2f}" for value in (statistics.median(delays), delays[int(0.95 * (len(delays) - 1))], delays[-1])] if delays else ["       -"] * 3
-        print(f"{kind:24}{len(found):6}{cut:9}{missing:8}{''.join(figures)}{statistics.mean(row['drafts'] for row in found):8.1f}")
+        missing = 0 if kind == "incomplete" else sum(not row["delays"] for row in found)
+        drafts = statistics.mean(row["drafts"] for row in found)
+        figures = "".join(f"{value:8.2f}" for value in spread(delays)) if delays else f"{'-':>8}" * 3
+        print(f"{kind:24}{len(found):6}{cut:9}{missing:8}{figures}{drafts:8.1f}")
+
+
+def spread(delays: list[float]) -> tuple[float, float, float]:
+    return statistics.median(delays), delays[int(0.95 * (len(delays) - 1))], delays[-1]
 
 
 if __name__ == "__main__":
