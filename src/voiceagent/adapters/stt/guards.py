@@ -18,6 +18,9 @@ DOUBTFUL_LOG_PROBABILITY = -0.8
 DOUBTFUL_COMPRESSION = 2.4
 """Whisper's own limit (Radford et al. 2022, 4.5): text that packs better than this repeats itself."""
 
+CHARS_A_WORD = 3
+"""In scripts without spaces, where each character is counted by itself."""
+
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
@@ -75,8 +78,10 @@ def loop(text: str) -> Loop | None:
     words = [text[start:end].lower() for start, end in spans]
     for at in range(len(words)):
         for size in range(1, (len(words) - at) // 2 + 1):
+            if words[at] != words[at + size]:
+                continue
             times = _times(words, at, size)
-            if times >= _too_often(size):
+            if times >= _too_often(size if len(words[at]) > 1 or words[at].isascii() else size // CHARS_A_WORD):
                 last = at + size * times - 1
                 return Loop(size, times, spans[at][0], spans[at + size - 1][1], spans[last][1])
     return None
@@ -96,7 +101,7 @@ def ends_as_it_began(text: str) -> bool:
 
 
 def _too_often(size: int) -> int:
-    return {1: 5, 2: 4}.get(size, 2)
+    return {0: 5, 1: 5, 2: 4}.get(size, 2)
 
 
 def _times(words: list[str], at: int, size: int) -> int:

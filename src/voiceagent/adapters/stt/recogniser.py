@@ -10,6 +10,7 @@ import ctranslate2
 from ctranslate2.models import Whisper
 
 from voiceagent.adapters.stt.guards import Attempt, is_doubtful, is_silence, without_loops
+from voiceagent.adapters.stt.times import placed
 from voiceagent.adapters.stt.tokens import Vocabulary
 from voiceagent.adapters.stt.window import FULL_FRAMES, Floats, features, is_inaudible, short_frames, window
 from voiceagent.domain.audio import SPEECH_RATE_HZ, Word
@@ -87,7 +88,7 @@ class Recogniser:
             run = _believed(run, self._run(window(spectrum, FULL_FRAMES), replace(wish, context=""), limit))
         if is_silence(run.attempt):
             return Heard("", run.language, run.attempt.log_probability, run.attempt.no_speech)
-        return self._heard(run, len(samples), wish.words)
+        return self._heard(run, samples, wish.words)
 
     def unload(self) -> None:
         """Give back the memory of the model."""
@@ -117,21 +118,21 @@ class Recogniser:
         name: str = ranked[0][0]
         return name.strip("<|>")
 
-    def _heard(self, run: _Run, samples: int, words: bool) -> Heard:
+    def _heard(self, run: _Run, samples: Floats, words: bool) -> Heard:
         attempt = run.attempt
         text = without_loops(attempt.text)
         times = self._words(run, samples) if words and run.tokens else ()
         return Heard(text, run.language, attempt.log_probability, attempt.no_speech, times)
 
-    def _words(self, run: _Run, samples: int) -> tuple[Word, ...]:
+    def _words(self, run: _Run, samples: Floats) -> tuple[Word, ...]:
         """Where each word lies, from the cross-attention of the model's alignment heads."""
-        frames = max(2, min(FULL_FRAMES, -(-samples // HOP_SAMPLES)))
+        frames = max(2, min(FULL_FRAMES, -(-len(samples) // HOP_SAMPLES)))
         start = self.vocabulary.start(run.language)
         (aligned,) = self._model.align(run.encoded, start, [run.tokens], [frames])
         begins: dict[int, float] = {}
         for token, step in aligned.alignments:
             begins.setdefault(token, step * _ALIGNMENT_S)
-        return _placed(self.vocabulary.words(run.tokens, run.language), begins, samples / SPEECH_RATE_HZ)
+        return placed(self.vocabulary.words(run.tokens, run.language), begins, samples)
 
 
 def _believed(short: _Run, full: _Run) -> _Run:
@@ -143,16 +144,3 @@ def _believed(short: _Run, full: _Run) -> _Run:
 
 def _token_limit(samples: int) -> int:
     return min(LIMIT_TOKENS, MIN_TOKENS + TOKENS_PER_S * samples // SPEECH_RATE_HZ)
-
-
-def _placed(words: list[tuple[str, list[int]]], begins: dict[int, float], duration_s: float) -> tuple[Word, ...]:
-    """Words with their times: each ends where the next begins, the last with the audio; never backwards."""
-    starts: list[float] = []
-    at, latest_s = 0, 0.0
-    for _, tokens in words:
-        latest_s = min(duration_s, max(latest_s, begins.get(at, latest_s)))
-        starts.append(latest_s)
-        at += len(tokens)
-    ends = [*starts[1:], duration_s]
-    named = zip(words, starts, ends, strict=True)
-    return tuple(Word(text.strip(), start_s, end_s) for (text, _), start_s, end_s in named if text.strip())
