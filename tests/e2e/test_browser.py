@@ -1,0 +1,67 @@
+"""A person opens the page, speaks into the microphone of a real browser, reads what was understood and hears the answer."""
+
+from __future__ import annotations
+
+import json
+import wave
+from pathlib import Path
+
+import pytest
+import soundfile
+import soxr
+from tests.conftest import ROOT
+from tests.e2e.conftest import Platform
+from tests.support import chromium
+
+PROGRAM = chromium.found()
+QUESTION = ROOT / "demo" / "question.flac"
+pytestmark = [
+    pytest.mark.skipif(PROGRAM is None, reason="missing: chromium"),
+    pytest.mark.timeout(300),
+]
+
+LISTEN = """
+(() => {
+  const order = MessagePort.prototype.postMessage;
+  window.loudest = 0;
+  MessagePort.prototype.postMessage = function (message, ...rest) {
+    if (message?.order === "push") {
+      for (const sample of new Int16Array(message.pcm)) window.loudest = Math.max(window.loudest, Math.abs(sample));
+    }
+    return order.call(this, message, ...rest);
+  };
+})()
+"""
+
+
+def microphone(path: Path, *, lead_s: float = 3.0) -> Path:
+    """The question after some quiet, so that the page is connected when it comes, and quiet after it."""
+    samples, rate_hz = soundfile.read(QUESTION, dtype="float32")
+    sound = (soxr.resample(samples, rate_hz, 48_000) * 32_767).astype("<i2").tobytes()
+    quiet = bytes(int(lead_s * 96_000) // 2 * 2)
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(48_000)
+        out.writeframes(quiet + sound + bytes(96_000 * 20))
+    return path
+
+
+async def test_a_spoken_question_is_shown_and_answered_aloud(platform: Platform, tmp_path: Path) -> None:
+    assert PROGRAM is not None
+    async with chromium.browser(PROGRAM, tmp_path / "profile", microphone(tmp_path / "question.wav")) as page:
+        await page.open(platform.page_url)
+        await page.run(LISTEN)
+        await page.run(f"document.getElementById('key').value = {json.dumps(platform.api_key)}")
+        await page.run("document.getElementById('start').click()")
+        await page.until("document.getElementById('state').dataset.state === 'listening'")
+        await page.until(
+            "document.querySelector('#transcript [data-role=user]')?.innerText.includes('swim')", within_s=60
+        )
+        await page.until("document.getElementById('turns').children.length > 0", within_s=60)
+        answer = await page.run("document.querySelector('#transcript [data-role=assistant]').innerText")
+        assert len(answer.split()) >= 2
+        assert await page.run("window.loudest") > 300
+        assert "First sound" in await page.run("document.getElementById('turns').innerText")
+        assert page.complaints == []
+        assert all(address.split("/")[2].startswith("127.0.0.1:") for address in page.requests)
