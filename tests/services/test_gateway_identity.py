@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.support.gateway_rig import PLENTY, Rig, gateway_rig, problem_of
 
 from voiceagent.domain.identity import ROLES, Principal
-from voiceagent.gateway import callers
+from voiceagent.gateway import remembered
 from voiceagent.gateway.callers import GatewayRates
 from voiceagent.web.auth import Open, all_routes, declared
 from voiceagent.web.limits import Rate
@@ -57,7 +57,7 @@ async def test_a_key_is_shown_once_works_and_can_be_revoked(rig: Rig) -> None:
 
 
 async def test_a_key_revoked_elsewhere_is_out_within_five_seconds(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert callers.REMEMBERED_S <= 5.0
+    assert remembered.REMEMBERED_S <= 5.0
     key, headers = await rig.key()
     identities = rig.app.state.gateway.identities
     now_s = identities._clock.monotonic_s()

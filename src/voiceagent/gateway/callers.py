@@ -1,15 +1,14 @@
-"""Who calls the gateway: API keys and access tokens, checked against the store with a memory of three seconds, behind the rate limits."""
+"""Who calls the gateway: API keys and access tokens, checked against the store, behind the rate limits."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from starlette.requests import HTTPConnection
 
 from voiceagent.domain.identity import ROLES, ApiKey, Principal, User
 from voiceagent.gateway.keys import is_well_formed
+from voiceagent.gateway.remembered import Remembered
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.crypto import sha256_hex
 from voiceagent.kit.errors import NotFound, Unauthenticated
@@ -18,38 +17,8 @@ from voiceagent.ports.store import Store
 from voiceagent.web.limits import Limiter, Rate
 from voiceagent.web.tokens import AccessTokens
 
-REMEMBERED_S = 3.0
-"""A revoked key or disabled user is out after at most this long."""
-
 _USE_NOTED_EVERY_S = 60.0
 _SUBPROTOCOL_KEY = "openai-insecure-api-key."
-
-Value = TypeVar("Value")
-
-
-class Remembered(Generic[Value]):
-    """Answers of the store by key, for three seconds; at most 10,000."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._values: dict[str, tuple[Value, float]] = {}
-
-    async def get(self, key: str, load: Callable[[], Awaitable[Value]]) -> Value:
-        """The remembered value, else what `load` answers."""
-        found = self._values.get(key)
-        now_s = self._clock.monotonic_s()
-        if found is not None and now_s < found[1]:
-            return found[0]
-        value = await load()
-        self._values.pop(key, None)
-        while len(self._values) >= 10_000:
-            del self._values[next(iter(self._values))]
-        self._values[key] = (value, now_s + REMEMBERED_S)
-        return value
-
-    def clear(self) -> None:
-        """Forget everything: something changed here."""
-        self._values.clear()
 
 
 class Identities:
@@ -117,7 +86,8 @@ class Identities:
 
     async def close(self) -> None:
         """End what still runs."""
-        await self._tasks.close()
+        for closing in (self._tasks, self._keys, self._users):
+            await closing.close()
 
 
 def _bad_key() -> Unauthenticated:

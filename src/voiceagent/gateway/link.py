@@ -18,7 +18,7 @@ from voiceagent.kit.tasks import TaskScope
 from voiceagent.web.context import context_of
 from voiceagent.web.tokens import SERVICE_HEADER, ServiceTokens
 
-CONNECT_WITHIN_S = 1.0
+CONNECT_WITHIN_S = 2.0
 SILENCE_WITHIN_S = 65.0
 """Longer than any wait inside a service, so that its own, more telling, error comes first."""
 
