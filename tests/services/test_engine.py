@@ -6,6 +6,7 @@ import base64
 import json
 import struct
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx2 as httpx
@@ -19,6 +20,7 @@ from voiceagent.domain.conversation import ToolCall
 from voiceagent.domain.identity import ROLES, Principal
 from voiceagent.engine.server import create_engine
 from voiceagent.kit.errors import Unauthenticated
+from voiceagent.ports.services_wire import REPLY_REQUEST
 
 CALLERS = {
     "owner": Principal("ten_a", "usr_owner", ROLES["owner"], "user"),
@@ -259,6 +261,17 @@ async def test_agents_are_made_read_replaced_and_removed_by_their_tenant_only(ht
     assert (await http.get(path)).status_code == 404
     assert (await http.post("/api/v1/agents", json={"model": "none"})).json()["code"] == "unknown_model"
     assert (await http.post("/api/v1/agents", json={"nane": "x"})).status_code == 422
+
+
+async def test_an_internal_call_speaks_for_the_caller_of_its_token_whatever_its_body_says(
+    http: httpx.AsyncClient, kit: EngineKit
+) -> None:
+    body = REPLY_REQUEST.dump_json(replace(kit.request("Hello"), tenant_id="ten_b", subject="usr_other"))
+    answer = await http.post("/internal/engine/reply", content=body)
+    assert answer.status_code == 200
+    principal = kit.documents.asked[0][0]
+    assert (principal.tenant_id, principal.subject) == ("ten_a", "usr_owner")
+    assert (await http.post("/internal/engine/reply", content=b'{"tenant_id": 3}')).json()["code"] == "bad_request"
 
 
 async def test_ready_says_whether_store_and_model_answer(http: httpx.AsyncClient, kit: EngineKit) -> None:

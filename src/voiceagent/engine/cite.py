@@ -105,7 +105,7 @@ class CitedText:
             return (end, "", ()) if final else None
         if self._held[end] == "[":
             unit = self._bracket(end, final)
-            if unit is None or unit[2]:
+            if unit is None or not unit[1]:
                 return unit
         return end, self._held[at:end], ()
 
