@@ -90,20 +90,28 @@ class _Passage:
         self._send = send
         self._headers = links.headers(conn, service)
         self._answering = False
+        self._passing: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         await self._body.begin()
-        passing = asyncio.ensure_future(self._pass())
         leaving = asyncio.ensure_future(self._body.left())
+        leaving.add_done_callback(self._left)
+        self._passing = asyncio.current_task()
         try:
-            await asyncio.wait({passing, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if not passing.done():
-                raise ClientDisconnect
-            await passing
+            await self._pass()
+        except asyncio.CancelledError:
+            if self._passing is None or not leaving.done():
+                raise
+            self._passing.uncancel()
+            raise ClientDisconnect from None
         finally:
+            self._passing = None
             leaving.cancel()
-            passing.cancel()  # closes the connection to the service, which stops its work
-            await asyncio.gather(passing, leaving, return_exceptions=True)
+
+    def _left(self, leaving: asyncio.Future[None]) -> None:
+        """The caller is gone: a cancelled exchange closes its connection to the service, which stops the service's work."""
+        if self._passing is not None and not leaving.cancelled():
+            self._passing.cancel()
 
     async def _pass(self) -> None:
         failed: Upstream | None = None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import lru_cache
 from typing import Any
 
 import structlog
+from prometheus_client import Counter, Histogram
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -142,9 +144,9 @@ class _Exchange:
         route = self._route()
         method = self._scope.get("method", "WS")
         method = method if method in _METHODS or method == "WS" else "other"
-        _requests.labels(self._service, method, route, str(self._status)).inc()
+        _counted(self._service, method, route, self._status).inc()
         if self._scope["type"] == "http":
-            _seconds.labels(self._service, route).observe(took_s)
+            _timed(self._service, route).observe(took_s)
         log = _log.debug if route.startswith("/health/") and self._status < 400 else _log.info
         log(
             "request",
@@ -160,6 +162,16 @@ class _Exchange:
         route: Any = context or self._scope.get("route") or self._scope.get("endpoint")
         path = getattr(route, "path_format", None) or getattr(route, "path", None)
         return str(path) if path else "unmatched"
+
+
+@lru_cache(maxsize=4096)
+def _counted(service: str, method: str, route: str, status: int) -> Counter:
+    return _requests.labels(service, method, route, str(status))
+
+
+@lru_cache(maxsize=1024)
+def _timed(service: str, route: str) -> Histogram:
+    return _seconds.labels(service, route)
 
 
 def _place(error: Exception) -> str:
