@@ -245,6 +245,20 @@ async def test_items_are_added_retrieved_truncated_and_deleted(sessions: Session
         assert sessions.opened[0].calls == [("truncate_item", "mine", 5), ("played", "mine", 20)]
 
 
+async def test_a_message_of_sound_is_recognised_before_it_is_added(sessions: Sessions) -> None:
+    async with connect(app_of(sessions)) as socket:
+        await socket.receive()
+        sound = base64.b64encode(b"\x00\x10" * 72_000).decode()
+        item = {"id": "mine", "type": "message", "role": "user", "content": [{"type": "input_audio", "audio": sound}]}
+        socket.send({"type": "conversation.item.create", "item": item})
+        socket.send({"type": "conversation.item.retrieve", "item_id": "mine"})
+        for kind in ("conversation.item.added", "conversation.item.done", "conversation.item.retrieved"):
+            event = await socket.receive()
+            assert event["type"] == kind
+            assert event["item"]["content"] == [{"type": "input_audio", "transcript": "word0 word1 word2"}]
+        assert sessions.opened[0].items.get("mine").audio_ms == 3_000
+
+
 async def test_response_create_refers_to_items_of_the_conversation(sessions: Sessions) -> None:
     async with connect(app_of(sessions)) as socket:
         await socket.receive()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -16,6 +17,7 @@ from voiceagent.ports.tts import TextToSpeech
 from voiceagent.voice.realtime.connection import ConnectionLimits
 from voiceagent.voice.realtime.contract import OpenSession
 from voiceagent.voice.realtime.route import RealtimeParts, realtime_routes
+from voiceagent.voice.routes.long_audio import words_of
 from voiceagent.voice.routes.speech import speech_routes
 from voiceagent.voice.routes.transcriptions import transcription_routes
 from voiceagent.voice.routes.turns import TurnParts, turn_routes
@@ -46,8 +48,10 @@ def create_voice(parts: VoiceServerParts, *, auth: Authenticator, options: AppOp
         encoding.close()
 
     app = create_app("voice", title="voiceagent voice", auth=auth, lifespan=lifespan, options=options)
-    voices = parts.tts.capabilities.voices
-    app.include_router(realtime_routes(RealtimeParts(parts.open_session, voices, parts.clock, parts.limits)))
+    realtime = RealtimeParts(
+        parts.open_session, parts.tts.capabilities.voices, partial(words_of, parts.stt), parts.clock, parts.limits
+    )
+    app.include_router(realtime_routes(realtime))
     app.include_router(turn_routes(TurnParts(parts.stt, parts.tts, parts.engine, encoding, parts.clock)))
     app.include_router(transcription_routes(parts.stt))
     app.include_router(speech_routes(parts.tts, encoding))

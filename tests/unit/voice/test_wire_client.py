@@ -95,6 +95,12 @@ def test_an_item_without_id_gets_one() -> None:
     assert event.previous_item_id is None
 
 
+def test_a_message_of_sound_alone_keeps_its_sound() -> None:
+    item = message_item("user", {"type": "input_audio", "audio": "AAAA"}, id="mine")
+    event = read({"type": "conversation.item.create", "item": item})
+    assert event == client.AddItem(Item("mine", spoken=True), None, bytes(3))
+
+
 def test_response_create_is_read_whole() -> None:
     event = read(
         {
@@ -188,9 +194,19 @@ def test_an_empty_input_is_an_empty_context_and_no_input_is_none() -> None:
             "item.content[0].type",
         ),
         (
-            {"type": "conversation.item.create", "item": message_item("user", {"type": "input_audio", "audio": "AA"})},
+            {"type": "conversation.item.create", "item": message_item("user", {"type": "input_audio", "audio": "A"})},
+            "invalid_audio",
+            "item.content[0].audio",
+        ),
+        (
+            {
+                "type": "conversation.item.create",
+                "item": message_item(
+                    "user", {"type": "input_text", "text": "x"}, {"type": "input_audio", "audio": "AAAA"}
+                ),
+            },
             "unsupported_content",
-            "item.content[0].transcript",
+            "item.content[1].transcript",
         ),
         (
             {"type": "conversation.item.create", "item": message_item("user", {"type": "input_text"})},

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -13,9 +14,10 @@ from typing import Any
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from voiceagent.domain.audio import SPEECH_RATE_HZ, pcm_seconds
 from voiceagent.kit.errors import InvalidInput, Problem, Unsupported
 from voiceagent.voice.realtime.contract import Session
-from voiceagent.voice.realtime.sound import Incoming, Outgoing
+from voiceagent.voice.realtime.sound import Incoming, Outgoing, recording
 from voiceagent.voice.wire import client
 from voiceagent.voice.wire.config import SessionConfig
 from voiceagent.voice.wire.encode import WireEncoder
@@ -41,32 +43,34 @@ class ConnectionLimits:
     write_s: float = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a connection is served. recognise: words of s16le mono 16 kHz.  extensions: the client wants events of ours, too."""
+
+    opened_at: datetime
+    recognise: Callable[[bytes], Awaitable[str]]
+    extensions: bool = False
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+
+
 class _Stalled(Exception):
     """The client does not read."""
 
 
 class Connection:
-    """Owns the socket from session.created to the close. extensions: the client wants events of ours, too."""
+    """Owns the socket from session.created to the close."""
 
-    def __init__(
-        self,
-        socket: WebSocket,
-        session: Session,
-        config: SessionConfig,
-        limits: ConnectionLimits,
-        *,
-        opened_at: datetime,
-        extensions: bool = False,
-    ) -> None:
+    def __init__(self, socket: WebSocket, session: Session, config: SessionConfig, terms: Terms) -> None:
         self._socket = socket
         self._session = session
         self._config = config
-        self._limits = limits
-        self._expires_at = int(opened_at.timestamp() + limits.max_session_s)
+        self._limits = terms.limits
+        self._recognise = terms.recognise
+        self._expires_at = int(terms.opened_at.timestamp() + terms.limits.max_session_s)
         self._incoming = Incoming(config.input_format)
         self._outgoing = Outgoing(lambda: self._config.output_format)
         self._encoder = WireEncoder(
-            self._response_settings, self._outgoing.push, last=self._outgoing.last, extensions=extensions
+            self._response_settings, self._outgoing.push, last=self._outgoing.last, extensions=terms.extensions
         )
         self._writing = asyncio.Lock()
 
@@ -157,7 +161,7 @@ class Connection:
             case client.ClearAudio():
                 session.clear_audio()
             case client.AddItem():
-                session.add_item(event.item, event.previous_item_id)
+                await self._add(event)
             case client.DeleteItem():
                 session.delete_item(event.item_id)
             case client.RetrieveItem():
@@ -171,6 +175,15 @@ class Connection:
                 session.cancel_response(event.response_id)
             case client.Playback():
                 session.played(event.item_id, event.played_ms)
+
+    async def _add(self, event: client.AddItem) -> None:
+        """Add an item; sound becomes words first. What the client sends next waits, so that the order holds."""
+        item = event.item
+        if event.sound is not None:
+            pcm = await recording(event.sound, self._config.input_format)
+            audio_ms = round(pcm_seconds(pcm, SPEECH_RATE_HZ) * 1000)
+            item = replace(item, text=await self._recognise(pcm), audio_ms=audio_ms)
+        self._session.add_item(item, event.previous_item_id)
 
     async def _append(self, audio: bytes) -> None:
         if len(audio) > client.MAX_AUDIO_BYTES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from voiceagent.domain.agent import DEFAULT_AGENT_ID
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.errors import NotFound
-from voiceagent.voice.realtime.connection import Connection, ConnectionLimits
+from voiceagent.voice.realtime.connection import Connection, ConnectionLimits, Terms
 from voiceagent.voice.realtime.contract import OpenSession
 from voiceagent.voice.wire.config import SessionConfig
 from voiceagent.web.app import Router
@@ -22,10 +23,14 @@ SUBPROTOCOL = "realtime"
 
 @dataclass(frozen=True, slots=True)
 class RealtimeParts:
-    """What the realtime route needs. voices: names that the text-to-speech adapter knows."""
+    """What the realtime route needs.
+
+    voices: names that the text-to-speech adapter knows.  recognise: words of s16le mono 16 kHz of any length.
+    """
 
     open_session: OpenSession
     voices: tuple[str, ...]
+    recognise: Callable[[bytes], Awaitable[str]]
     clock: Clock = field(default_factory=SystemClock)
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
 
@@ -64,9 +69,8 @@ def realtime_routes(parts: RealtimeParts) -> Router:
         try:
             offered = socket.scope.get("subprotocols") or ()
             await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-            await Connection(
-                socket, session, config, parts.limits, opened_at=parts.clock.now(), extensions=target.extensions
-            ).run()
+            terms = Terms(parts.clock.now(), parts.recognise, target.extensions, parts.limits)
+            await Connection(socket, session, config, terms).run()
         finally:
             await session.close("connection_over")
 

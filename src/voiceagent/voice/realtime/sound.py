@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 
 from voiceagent.domain.audio import AudioFormat
@@ -29,6 +30,19 @@ class Incoming:
         step = int(self._format.bytes_per_second * SLICE_S)
         for start in range(0, len(audio), step):
             yield self._decoder.push(audio[start : start + step])
+
+    def rest(self) -> bytes:
+        """What the converter still holds; after it a new stream begins."""
+        return self._decoder.flush()
+
+
+async def recording(audio: bytes, audio_format: AudioFormat) -> bytes:
+    """A whole recording of a client, as s16le mono 16 kHz. Lets others run in between."""
+    incoming, pieces = Incoming(audio_format), list[bytes]()
+    for piece in incoming.slices(audio):
+        pieces.append(piece)
+        await asyncio.sleep(0)
+    return b"".join([*pieces, incoming.rest()])
 
 
 class Outgoing:

@@ -51,6 +51,16 @@ async def transcribe(stt: SpeechToText, pcm: bytes, hints: Hints) -> AsyncIterat
         yield Piece(start_s, transcript)
 
 
+async def words_of(stt: SpeechToText, pcm: bytes, language: str | None = None) -> str:
+    """All words of `pcm`, "" when nothing was said."""
+    return text_of([piece async for piece in transcribe(stt, pcm, Hints(language))])
+
+
+def text_of(pieces: list[Piece]) -> str:
+    """The words of all pieces."""
+    return " ".join(piece.transcript.text.strip() for piece in pieces if piece.transcript.text.strip())
+
+
 def cut(pcm: bytes, longest_s: float) -> Iterator[tuple[float, bytes]]:
     """`pcm` in pieces of at most `longest_s` seconds with their starts in seconds; every sample is in exactly one piece."""
     longest = int(longest_s * SPEECH_RATE_HZ) * SAMPLE_BYTES

@@ -16,7 +16,7 @@ from voiceagent.kit.errors import Unsupported
 from voiceagent.ports.stt import SpeechToText
 from voiceagent.voice import files
 from voiceagent.voice.routes.captions import segment_object, segments_of, srt, vtt
-from voiceagent.voice.routes.long_audio import Hints, Piece, transcribe
+from voiceagent.voice.routes.long_audio import Hints, Piece, text_of, transcribe
 from voiceagent.voice.routes.names import check_model
 from voiceagent.web.app import Router, body_limit
 from voiceagent.web.auth import require
@@ -68,11 +68,6 @@ def transcription_routes(stt: SpeechToText) -> Router:
         raise Unsupported("unsupported_task", "The recogniser of this installation cannot translate.")
 
     return router
-
-
-def text_of(pieces: list[Piece]) -> str:
-    """The words of all pieces."""
-    return " ".join(piece.transcript.text.strip() for piece in pieces if piece.transcript.text.strip())
 
 
 def _answer(form: TranscriptionForm, pieces: list[Piece], seconds: float) -> Response:

@@ -26,10 +26,9 @@ from voiceagent.ports.services import Engine, OpenedConversation
 from voiceagent.ports.stt import SpeechToText
 from voiceagent.ports.tts import TextToSpeech
 from voiceagent.voice import files
-from voiceagent.voice.routes.long_audio import Hints, transcribe
+from voiceagent.voice.routes.long_audio import words_of
 from voiceagent.voice.routes.sound_stream import MEDIA_TYPES
 from voiceagent.voice.routes.speech import spoken
-from voiceagent.voice.routes.transcriptions import text_of
 from voiceagent.web.app import Router, body_limit
 from voiceagent.web.auth import require
 
@@ -164,8 +163,7 @@ class _Exchange:
         self.audio_problem: Problem | None = None
 
     async def run(self, pcm: bytes) -> TurnOut:
-        hints = Hints(self._query.language)
-        asked = text_of([piece async for piece in transcribe(self._parts.stt, pcm, hints)])
+        asked = await words_of(self._parts.stt, pcm, self._query.language)
         transcript_ms = self._ms()
         if not asked:
             raise InvalidInput("no_speech", "No words were recognised in this recording.", param="audio")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from voiceagent.domain.audio import AudioFormat
 from voiceagent.kit.errors import InvalidInput, TooLarge, Unsupported
+from voiceagent.kit.ids import new_id
 from voiceagent.voice.messages import Item, ResponseOptions
 from voiceagent.voice.wire.config import FORMATS, max_tokens_of, tool_choice_of, tools_of
-from voiceagent.voice.wire.content import item_of
+from voiceagent.voice.wire.content import audio_of, item_of, sound_of
 from voiceagent.voice.wire.shapes import Id, ItemShape, Response, Shape, checked
 from voiceagent.web.strict_json import strict_loads
 
@@ -49,10 +48,11 @@ class ClearAudio:
 
 @dataclass(frozen=True, slots=True)
 class AddItem:
-    """conversation.item.create"""
+    """conversation.item.create. sound: of a message without words, in the session's input format; its text is to be recognised."""
 
     item: Item
     previous_item_id: str | None
+    sound: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +186,7 @@ def _append(message: dict[str, Any], _find: Find) -> AppendAudio:
     audio = message.get("audio")
     if not isinstance(audio, str):
         raise InvalidInput("missing_required_parameter", "audio is required", param="audio")
-    try:
-        return AppendAudio(base64.b64decode(audio, validate=True))
-    except (binascii.Error, ValueError) as error:
-        raise InvalidInput("invalid_audio", "audio is not base64", param="audio") from error
+    return AppendAudio(audio_of(audio, "audio"))
 
 
 def _commit(message: dict[str, Any], _find: Find) -> CommitAudio:
@@ -211,7 +208,10 @@ def _add(message: dict[str, Any], find: Find) -> AddItem:
     event = checked(_CreateItem, message, "")
     if event.item.type == "item_reference":
         raise InvalidInput("invalid_value", "a reference is not an item", param="item.type")
-    return AddItem(item_of(event.item, "item", find), event.previous_item_id)
+    sound = sound_of(event.item, "item")
+    if sound is None:
+        return AddItem(item_of(event.item, "item", find), event.previous_item_id)
+    return AddItem(Item(event.item.id or new_id("item"), spoken=True), event.previous_item_id, sound)
 
 
 def _delete(message: dict[str, Any], _find: Find) -> DeleteItem:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +18,24 @@ _FITTING = {
     "user": {"input_text", "input_audio", "text"},
     "assistant": {"output_text", "output_audio", "text", "audio"},
 }
+
+
+def sound_of(shape: ItemShape, path: str) -> bytes | None:
+    """The sound of a user's message that comes without its words; None when it has words. Raises InvalidInput `invalid_audio`."""
+    if shape.type != "message" or shape.role != "user" or shape.content is None or len(shape.content) != 1:
+        return None
+    part = shape.content[0]
+    if part.type != "input_audio" or part.audio is None or part.transcript is not None or part.text is not None:
+        return None
+    return audio_of(part.audio, f"{path}.content[0].audio")
+
+
+def audio_of(text: str, path: str) -> bytes:
+    """The bytes that base64 `text` stands for. Raises InvalidInput `invalid_audio`."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidInput("invalid_audio", f"{path} is not base64", param=path) from error
 
 
 def item_of(shape: ItemShape, path: str, find: Callable[[str], Item] | None = None) -> Item:
@@ -57,7 +77,7 @@ def _text_of(part: Content, role: str, path: str) -> str:
         raise InvalidInput("invalid_value", message, param=f"{path}.type")
     text = part.text if part.text is not None else part.transcript
     if text is None and part.audio is not None:
-        message = "sound is taken as a message only with its transcript; send it with input_audio_buffer.append"
+        message = "sound is taken here only with its transcript; make it an item of its own, or append it"
         raise Unsupported("unsupported_content", message, param=f"{path}.transcript")
     if text is None:
         raise _missing(f"{path}.text")
