@@ -138,3 +138,14 @@ async def test_compression_is_not_negotiated(rig: Rig) -> None:
     _, headers = await rig.key()
     async with rig.client.ws_connect(PATH, headers=headers, compress=15) as socket:
         assert socket.compress == 0
+
+
+async def test_pages_of_foreign_origins_are_refused_and_programs_are_not(rig: Rig) -> None:
+    _, headers = await rig.key()
+    for origin in ("http://evil.example", "null", "", f"http://127.0.0.1:{rig.port}.evil.example"):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await rig.client.ws_connect(PATH, headers=headers | {"Origin": origin})
+        assert refused.value.status == 403
+    for origin in (f"http://127.0.0.1:{rig.port}", "https://console.example"):
+        async with rig.client.ws_connect(PATH, headers=headers | {"Origin": origin}) as socket:
+            assert "query" in await socket.receive_json()

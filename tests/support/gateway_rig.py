@@ -23,7 +23,7 @@ from voiceagent.gateway.parts import GatewayParts
 from voiceagent.gateway.server import create_gateway
 from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.ids import new_id
-from voiceagent.web.app import Router, body_limit, create_app
+from voiceagent.web.app import AppOptions, Router, body_limit, create_app
 from voiceagent.web.auth import require
 from voiceagent.web.context import context_of
 from voiceagent.web.jwt import TokenKeys
@@ -32,6 +32,7 @@ from voiceagent.web.serve import Listener, Servers
 from voiceagent.web.tokens import ServiceAuthenticator, ServiceTokens
 
 PLENTY = GatewayRates(*(Rate(name, 1e6, 10**6) for name in ("address", "caller", "failures", "sign_in")))
+ORIGINS = ("https://console.example",)
 TALK = Depends(require("talk"))
 
 
@@ -199,7 +200,16 @@ async def gateway_rig(rates: GatewayRates = PLENTY, link: LinkOptions | None = N
     await services.start()
     urls = {name: [f"http://127.0.0.1:{port}"] for name, port in zip(names, services.ports, strict=True)}
     link = link or LinkOptions(probes=False)
-    parts = GatewayParts(store, MemoryCache(SystemClock()), urls, service_keys, access_keys, rates=rates, link=link)
+    parts = GatewayParts(
+        store,
+        MemoryCache(SystemClock()),
+        urls,
+        service_keys,
+        access_keys,
+        AppOptions(cors_origins=ORIGINS),
+        rates,
+        link,
+    )
     app = create_gateway(parts)
     gateway = Servers([Listener(app, 0)], drain_s=1)
     await gateway.start()

@@ -11,7 +11,7 @@ from voiceagent.gateway.keys import is_well_formed
 from voiceagent.gateway.remembered import Remembered
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.crypto import sha256_hex
-from voiceagent.kit.errors import NotFound, Unauthenticated
+from voiceagent.kit.errors import Forbidden, NotFound, Unauthenticated
 from voiceagent.kit.tasks import TaskScope
 from voiceagent.ports.store import Store
 from voiceagent.web.limits import Limiter, Rate
@@ -108,16 +108,24 @@ class GatewayRates:
 
 
 class GatewayAuthenticator:
-    """The authenticator of the gateway: one credential a call, limits before and after it is looked at."""
+    """The authenticator of the gateway: one credential a call, limits before and after it is looked at.
 
-    def __init__(self, identities: Identities, limiter: Limiter, rates: GatewayRates) -> None:
+    origins: pages that may open sockets from a browser, besides those of this host itself.
+    """
+
+    def __init__(
+        self, identities: Identities, limiter: Limiter, rates: GatewayRates, origins: tuple[str, ...] = ()
+    ) -> None:
         self._identities = identities
         self._limiter = limiter
         self._rates = rates
+        self._origins = frozenset(origins)
 
     async def __call__(self, conn: HTTPConnection) -> Principal | None:
         address = address_of(conn)
         await self._limiter.take(conn, self._rates.address, address)
+        if conn.scope["type"] == "websocket":
+            self._check_origin(conn)
         try:
             principal = await self._identify(conn)
         except Unauthenticated:
@@ -126,6 +134,14 @@ class GatewayAuthenticator:
         if principal is not None:
             await self._limiter.take(conn, self._rates.caller, f"{principal.tenant_id}\0{principal.subject}")
         return principal
+
+    def _check_origin(self, conn: HTTPConnection) -> None:
+        """Browsers let any page open a socket anywhere and say only where the page is from; programs say nothing."""
+        origin = conn.headers.get("origin")
+        if origin is None or origin in self._origins:
+            return
+        if origin.partition("://")[2] != conn.headers.get("host"):
+            raise Forbidden("origin_not_allowed", "Pages of this origin may not connect; the operator can allow it.")
 
     async def _identify(self, conn: HTTPConnection) -> Principal | None:
         offered = _credentials(conn)

@@ -28,7 +28,7 @@ def create_gateway(parts: GatewayParts) -> FastAPI:
     app = create_app(
         "gateway",
         title="voiceagent",
-        auth=GatewayAuthenticator(identities, limiter, parts.rates),
+        auth=GatewayAuthenticator(identities, limiter, parts.rates, parts.app.cors_origins),
         lifespan=_running,
         options=parts.app,
     )
