@@ -1,0 +1,1 @@
+"""The only public door: who calls, how often, and which service answers."""
