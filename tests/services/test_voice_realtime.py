@@ -19,7 +19,7 @@ from voiceagent.voice import messages as told
 from voiceagent.voice.messages import Item, ResponseOptions
 from voiceagent.voice.realtime.connection import ConnectionLimits
 from voiceagent.voice.server import VoiceServerParts, create_voice
-from voiceagent.voice.wire.client import MAX_AUDIO_BYTES, MAX_EVENT_CHARS
+from voiceagent.voice.wire.client import MAX_EVENT_BYTES
 
 PATH = "/v1/realtime"
 TALK = {"authorization": "Bearer talker"}
@@ -161,11 +161,14 @@ async def test_ten_thousand_appends_without_a_pause_hold_nobody_up(sessions: Ses
 async def test_the_largest_append_is_taken_and_a_larger_one_is_an_error(sessions: Sessions) -> None:
     async with connect(app_of(sessions)) as socket:
         await socket.receive()
-        socket.send(append(bytes(MAX_AUDIO_BYTES)))
+        most_bytes = MAX_EVENT_BYTES * 3 // 4 - 96
+        socket.send(append(bytes(most_bytes)))
         socket.send({"type": "input_audio_buffer.clear"})
         await until(socket, "input_audio_buffer.cleared")
-        assert sessions.opened[0].heard_bytes == pytest.approx(MAX_AUDIO_BYTES * 2 / 3, rel=0.001)
-        socket.send("x" * (MAX_EVENT_CHARS + 1))
+        assert sessions.opened[0].heard_bytes == pytest.approx(most_bytes * 2 / 3, rel=0.001)
+        socket.send("x" * (MAX_EVENT_BYTES + 1))
+        assert (await socket.receive())["error"]["code"] == "event_too_large"
+        socket.send(bytes(MAX_EVENT_BYTES + 1))
         assert (await socket.receive())["error"]["code"] == "event_too_large"
 
 

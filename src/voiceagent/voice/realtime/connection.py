@@ -15,7 +15,7 @@ import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from voiceagent.domain.audio import SPEECH_RATE_HZ, pcm_seconds
-from voiceagent.kit.errors import InvalidInput, Problem, Unsupported
+from voiceagent.kit.errors import Problem, TooLarge, Unsupported
 from voiceagent.voice.realtime.contract import Session
 from voiceagent.voice.realtime.sound import Incoming, Outgoing, recording
 from voiceagent.voice.wire import client
@@ -186,8 +186,8 @@ class Connection:
         self._session.add_item(item, event.previous_item_id)
 
     async def _append(self, audio: bytes) -> None:
-        if len(audio) > client.MAX_AUDIO_BYTES:
-            raise InvalidInput("event_too_large", "an event may be 15 MiB of sound at most")
+        if len(audio) > client.MAX_EVENT_BYTES:
+            raise TooLarge("event_too_large", "a frame may be 15 MiB at most")
         for pcm in self._incoming.slices(audio):
             self._session.on_frame(pcm)
             await asyncio.sleep(0)

@@ -15,11 +15,8 @@ from voiceagent.voice.wire.content import audio_of, item_of, sound_of
 from voiceagent.voice.wire.shapes import Id, ItemShape, Response, Shape, checked
 from voiceagent.web.strict_json import strict_loads
 
-MAX_AUDIO_BYTES = 15 * 1024 * 1024
-"""Largest sound of one append, after base64 (openai-protocol: 15 MiB an event)."""
-
-MAX_EVENT_CHARS = MAX_AUDIO_BYTES * 4 // 3 + 4_096
-"""Largest event as text: the largest sound as base64 and the rest of the event."""
+MAX_EVENT_BYTES = 15 * 1024 * 1024
+"""Largest event, and largest binary frame (openai-protocol: 15 MiB an event); as base64 that is 11.25 MiB of sound, 3.9 minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +147,8 @@ class _Playback(_NamesItem):
 
 def parse(text: str) -> dict[str, Any]:
     """The JSON object of one event. Raises TooLarge `event_too_large` and InvalidInput `bad_json` (see web.strict_json)."""
-    if len(text) > MAX_EVENT_CHARS:
-        raise TooLarge("event_too_large", "an event may be 15 MiB of sound at most")
+    if len(text) > MAX_EVENT_BYTES:
+        raise TooLarge("event_too_large", "an event may be 15 MiB at most")
     message = strict_loads(text)
     if not isinstance(message, dict):
         raise InvalidInput("bad_json", "an event is a JSON object")
