@@ -95,7 +95,12 @@ class Database:
             await connection.begin()
             await self.dialect.started(connection, mode, marks)
         except BaseException as failure:
-            is_stale = connection.sync_connection is not None and connection.invalidated
+            # A time-out is no sign of a dead connection but of a server that is slow to everybody: once is enough to wait.
+            is_stale = (
+                not isinstance(failure, TimeoutError)
+                and connection.sync_connection is not None
+                and connection.invalidated
+            )
             await _to_the_end(lambda: _discarded(connection))
             problem = translated(failure)
             if problem is None:

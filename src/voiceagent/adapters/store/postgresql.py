@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+import structlog
 from sqlalchemy import exc, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -15,6 +16,8 @@ from voiceagent.adapters.store.columns import json_text
 from voiceagent.adapters.store.database import Mode
 from voiceagent.adapters.store.tables import TENANT_TABLES
 from voiceagent.kit.errors import Misconfigured
+
+_log = structlog.get_logger(__name__)
 
 APP_ROLE = "voiceagent_app"
 CONNECT_S = 2.0
@@ -121,18 +124,21 @@ class Postgresql:
         self._is_safe = True
 
     async def _app_role(self, connection: AsyncConnection) -> bool:
-        """Whether the application's role exists; creates it where this role may. Without it the owner works under forced row security."""
-        if (await connection.execute(_APP_EXISTS, {"app": APP_ROLE})).first() is not None:
-            return True
-        if not (await connection.execute(_MAY_CREATE_ROLE)).scalar():
-            return False
-        try:
-            async with connection.begin_nested():
-                await connection.execute(text(f"CREATE ROLE {APP_ROLE} NOLOGIN"))
-        except exc.DBAPIError:
-            return True  # roles belong to the whole server: the migration of another database was faster
-        await connection.execute(text(f"GRANT {APP_ROLE} TO CURRENT_USER"))
-        return True
+        """Whether the application's role exists; creates and joins it where this role may. Otherwise the owner works under forced row security."""
+        if (await connection.execute(_MAY_CREATE_ROLE)).scalar():
+            await _tried(
+                connection, f"CREATE ROLE {APP_ROLE} NOLOGIN"
+            )  # roles belong to the whole server: it may exist
+            await _tried(connection, f"GRANT {APP_ROLE} TO CURRENT_USER")
+        return (await connection.execute(_APP_EXISTS, {"app": APP_ROLE})).first() is not None
+
+
+async def _tried(connection: AsyncConnection, statement: str) -> None:
+    try:
+        async with connection.begin_nested():
+            await connection.execute(text(statement))
+    except exc.DBAPIError as failure:
+        _log.info("role_not_changed", error=type(failure.orig).__name__)
 
 
 def _location(url: str) -> URL:

@@ -108,5 +108,10 @@ T = TypeVar("T", bound=_Dataclass)
 
 def restored(kind: type[T], data: Mapping[str, Any], **others: object) -> T:
     """A dataclass from stored values; names that this version does not know are dropped, absent ones take their default."""
-    known = {field.name for field in dataclasses.fields(kind)}
+    known = _names(kind)
     return kind(**{name: value for name, value in data.items() if name in known} | others)
+
+
+@cache
+def _names(kind: type[_Dataclass]) -> frozenset[str]:
+    return frozenset(field.name for field in dataclasses.fields(kind))

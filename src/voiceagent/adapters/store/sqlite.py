@@ -17,6 +17,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from voiceagent.adapters.store.columns import json_text
 from voiceagent.adapters.store.database import Mode
+from voiceagent.adapters.store.sqlite_thread import connect
 from voiceagent.kit.errors import Conflict, Misconfigured, Unavailable
 
 WAIT_S = 2.0
@@ -42,7 +43,7 @@ class Sqlite:
             pool_timeout=WAIT_S,
             pool_reset_on_return=None,  # database.py ends every transaction itself or discards the connection
             json_serializer=json_text,
-            connect_args={"isolation_level": None, "timeout": WAIT_S},
+            connect_args={"isolation_level": None, "timeout": WAIT_S, "async_creator_fn": connect},
         )
         event.listen(self._engine.sync_engine, "connect", _connected)
         event.listen(self._engine.sync_engine, "begin", _begun)
