@@ -62,7 +62,12 @@ class Platform:
         self.log = self.data_dir.parent / "log"
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [*command(), "up"], env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
+                [*command(), "up"],
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
             )
         ends_at_s = time.monotonic() + READY_S
         while time.monotonic() < ends_at_s:
@@ -75,9 +80,12 @@ class Platform:
         pytest.fail(f"not ready after {READY_S} s:\n{self.log.read_text()[-4000:]}")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """End it as a user or an init system would; returns the exit code."""
+        """End it as an init system would, or with SIGINT as a terminal does: it goes to the whole group. Returns the exit code."""
         assert self.process is not None
-        self.process.send_signal(number)
+        if number == signal.SIGINT:
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
         try:
             said, _ = self.process.communicate(timeout=STOP_S)
         except subprocess.TimeoutExpired:

@@ -27,6 +27,9 @@ def test_secrets_are_shown_once_stored_hashed_and_the_second_start_knows_them(ow
     own_platform.start()
     assert own_platform.api_key == key
     assert own_platform.stop(signal.SIGINT) == 0
+    assert (
+        "llm_child_ended" not in own_platform.log.read_text()
+    )  # Ctrl-C does not take the model away while calls drain
     assert "password" not in own_platform.said
     assert "ready" in own_platform.said
     assert time.monotonic() - began_s < 60  # a hang, not a figure: figures come from `make bench`

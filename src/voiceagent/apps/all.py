@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from voiceagent.apps.parts import Parts
 from voiceagent.apps.run import Process
 from voiceagent.web.serve import Listener
 
-PORTS = ("store", "blobs", "cache", "bus", "llm", "embed", *voice.PORTS)
+PORTS = (*documents.PORTS, "llm", *voice.PORTS)
 
 
 def process(announce: Callable[[Parts, Any], None]) -> Process:
@@ -21,8 +20,9 @@ def process(announce: Callable[[Parts, Any], None]) -> Process:
 
 async def _compose(parts: Parts) -> Sequence[Listener]:
     """In the order in which they stop: the doors first, what they lead to last."""
-    thinking = engine.service(parts, None)
-    await asyncio.wait_for(engine.warm(thinking), parts.settings.server.ready_s)
+    thinking = engine.service(parts, documents.service(parts))
+    await engine.warm(thinking)
+    documents.start_worker(parts)
     return [
         gateway.listener(parts),
         dashboard.listener(parts),

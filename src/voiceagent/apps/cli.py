@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-import click
 import structlog
 import typer
+from typer.exceptions import TyperException
 
 from voiceagent.apps.commands import admin, ask, config, doctor, keys, models, start, talk
 from voiceagent.apps.commands.outcome import (
@@ -21,6 +21,7 @@ from voiceagent.apps.commands.outcome import (
     tell_problem,
 )
 from voiceagent.kit.errors import Problem
+from voiceagent.kit.log import configure_logging
 
 app = typer.Typer(
     name="voiceagent",
@@ -47,17 +48,18 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """The exit code of the command with these arguments."""
     as_json = "--json" in arguments
+    configure_logging(level="warning", format="console")  # until a command has read the settings
     try:
         result = app(arguments, prog_name="voiceagent", standalone_mode=False)
         return result if isinstance(result, int) else OK
     except Problem as problem:
         tell_problem(problem, as_json=as_json)
         return exit_code(problem)
-    except click.ClickException as error:
-        error.show()
-        return USAGE
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
+    except TyperException as error:
+        err.print(f"voiceagent: {error.format_message()} See voiceagent --help.", style="red", markup=False)
+        return USAGE
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has gone
         return OK

@@ -1,4 +1,4 @@
-"""Composition root of the document module."""
+"""Composition root of the document module: its service, its server, its worker."""
 
 from __future__ import annotations
 
@@ -7,11 +7,24 @@ from collections.abc import Sequence
 from voiceagent import __version__
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.run import Process
+from voiceagent.documents.parts import DocumentLimits, DocumentParts
+from voiceagent.documents.service import DocumentService
+from voiceagent.documents.worker import DocumentWorker
 from voiceagent.web.app import AppOptions, create_app
 from voiceagent.web.serve import Listener
 from voiceagent.web.tokens import ServiceAuthenticator, ServiceTokens
 
-PORTS = ("store", "blobs", "bus")
+PORTS = ("store", "blobs", "vectors", "cache", "bus", "embed")
+
+
+def service(parts: Parts) -> DocumentService:
+    """Documents as the other services see them."""
+    return DocumentService(_document_parts(parts))
+
+
+def start_worker(parts: Parts) -> None:
+    """Read uploaded documents in the background until the process ends."""
+    parts.background(DocumentWorker(_document_parts(parts)).run(), name="document_worker")
 
 
 def listener(parts: Parts) -> Listener:
@@ -20,6 +33,20 @@ def listener(parts: Parts) -> Listener:
     auth = ServiceAuthenticator(ServiceTokens(parts.service_keys), "documents")
     app = create_app("documents", title="voiceagent documents", auth=auth, options=AppOptions(version=__version__))
     return Listener(app, server.documents_port, server.internal_host)
+
+
+def _document_parts(parts: Parts) -> DocumentParts:
+    limits = DocumentLimits(file_bytes=parts.settings.limits.upload_bytes)
+    return DocumentParts(
+        parts.store,
+        parts.blobs,
+        parts.vectors,
+        parts.embed,
+        parts.bus,
+        parts.cache,
+        clock=parts.clock,
+        limits=limits,
+    )
 
 
 async def _compose(parts: Parts) -> Sequence[Listener]:

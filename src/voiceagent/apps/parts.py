@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, cast
 
 import structlog
@@ -13,6 +13,7 @@ from voiceagent.apps.keyring import service_keys
 from voiceagent.apps.settings import Settings
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.clock import Clock, SystemClock
+from voiceagent.kit.tasks import TaskScope
 from voiceagent.models.store import ModelStore
 from voiceagent.ports.blobs import BlobStore
 from voiceagent.ports.bus import Bus
@@ -25,6 +26,7 @@ from voiceagent.ports.stt import SpeechToText
 from voiceagent.ports.tts import TextToSpeech
 from voiceagent.ports.turns import EndOfTurn
 from voiceagent.ports.vad import VoiceActivity
+from voiceagent.ports.vectors import VectorStore
 from voiceagent.web.tokens import ServiceTokens
 
 CLOSE_S = 5.0
@@ -45,6 +47,7 @@ class Parts:
         self.models = ModelStore(settings.models.dir.expanduser())
         self._open: dict[str, Any] = {}
         self._drains: list[Callable[[], Awaitable[None]]] = []
+        self._background = TaskScope("background")
 
     async def open(self, *ports: str) -> None:
         """Open these ports side by side. Raises the first problem, after the others have ended."""
@@ -77,6 +80,10 @@ class Parts:
         self._open[service] = await opened(service, url, service_token=token)
         return self._open[service]
 
+    def background(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        """Run `work` until the process ends; it is cancelled before any port is closed."""
+        self._background.start(work, name=name)
+
     def at_drain(self, drain: Callable[[], Awaitable[None]]) -> None:
         """Have `drain` awaited when the process is about to stop, while everything still works. It bounds itself."""
         self._drains.append(drain)
@@ -86,7 +93,8 @@ class Parts:
         await asyncio.gather(*(drain() for drain in self._drains))
 
     async def close(self) -> None:
-        """Close what was opened, last first; a part that hangs is left behind after 5 s. Idempotent."""
+        """End background work, then close what was opened, last first; a part that hangs is left behind after 5 s. Idempotent."""
+        await self._background.close(within_s=CLOSE_S)
         while self._open:
             name, part = self._open.popitem()
             close = getattr(part, "close", None)  # a detector of voice activity has nothing to give back
@@ -105,6 +113,10 @@ class Parts:
     @property
     def blobs(self) -> BlobStore:
         return cast(BlobStore, self._open["blobs"])
+
+    @property
+    def vectors(self) -> VectorStore:
+        return cast(VectorStore, self._open["vectors"])
 
     @property
     def cache(self) -> Cache:

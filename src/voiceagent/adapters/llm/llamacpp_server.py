@@ -28,6 +28,9 @@ _CACHE_RAM_MIB = 64
 def main() -> NoReturn:
     """Read the settings, load the model, say where it listens, and stay until the parent goes."""
     _die_with_parent()
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole group; the parent still needs us while it drains
     settings = json.loads(sys.stdin.readline())
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # llama.cpp writes to stdout too; keep the answer line clean

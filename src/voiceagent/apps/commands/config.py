@@ -31,7 +31,7 @@ def show(
     rows = {setting: (shown(found, setting), found.origin(setting)) for setting in setting_names()}
     if as_json:
         print_json(
-            {name: {"value": value, "origin": where} if origin else value for name, (value, where) in rows.items()}
+            {name: {"value": value, "from": where} if origin else value for name, (value, where) in rows.items()}
         )
         return
     table = Table("setting", "value", *(["from"] if origin else []), box=None, pad_edge=False)

@@ -20,7 +20,7 @@ from voiceagent.apps.build import ADAPTERS, found
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded
 from voiceagent.apps.commands.outcome import UNAVAILABLE, out, plain, print_json
 from voiceagent.apps.commands.talk import sounddevice
-from voiceagent.apps.settings import Settings
+from voiceagent.apps.settings import Settings, areas
 from voiceagent.kit.errors import Problem
 from voiceagent.models.store import ModelStore
 
@@ -129,7 +129,7 @@ def _memory() -> Finding:
 
 
 def _adapters(settings: Settings) -> Iterator[Finding]:
-    for port in ADAPTERS:
+    for port in (name for name in ADAPTERS if name in areas()):
         url = settings.url(port)
         try:
             found(port, url)

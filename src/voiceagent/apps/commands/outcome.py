@@ -31,7 +31,7 @@ def exit_code(problem: Problem) -> int:
     """Which of the documented codes tells this problem."""
     if isinstance(problem, Unauthenticated | Forbidden):
         return REFUSED
-    if isinstance(problem, InvalidInput | NotFound | Misconfigured):
+    if isinstance(problem, InvalidInput | NotFound | Conflict | Misconfigured):
         return USAGE
     return UNAVAILABLE if isinstance(problem, Unavailable) else UNEXPECTED
 

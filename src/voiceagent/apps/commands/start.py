@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from voiceagent.apps import all as everything
-from voiceagent.apps import dashboard, documents, engine, gateway, voice
+from voiceagent.apps import dashboard, documents, engine, gateway, voice, worker
 from voiceagent.apps.commands.ask import show, spoken, write_wav
 from voiceagent.apps.commands.options import (
     ConfigOption,
@@ -53,6 +53,7 @@ class Service(StrEnum):
     VOICE = "voice"
     DOCUMENTS = "documents"
     DASHBOARD = "dashboard"
+    WORKER = "worker"
 
 
 PROCESSES = {
@@ -61,6 +62,7 @@ PROCESSES = {
     Service.VOICE: voice.PROCESS,
     Service.DOCUMENTS: documents.PROCESS,
     Service.DASHBOARD: dashboard.PROCESS,
+    Service.WORKER: worker.PROCESS,
 }
 
 

@@ -1,0 +1,148 @@
+"""The command line: help, exit codes, one line for a user's error, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from voiceagent.apps.cli import app, run
+from voiceagent.apps.settings import setting_names
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the machine that runs the tests."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("VOICEAGENT_DATA__DIR", "VOICEAGENT_MODELS__DIR", "VOICEAGENT_API_KEY", "VOICEAGENT_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+def commands(group: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    for name, command in sorted(getattr(group, "commands", {}).items()):
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+ALL = list(commands(get_command(app)))
+
+
+@pytest.mark.parametrize("path", [path for path, _ in ALL], ids=" ".join)
+def test_every_command_explains_itself_with_an_example(
+    path: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*path, "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "Example" in said
+    assert "--help" in said
+
+
+def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    assert "Exit codes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["nonsense"], 2, "No such command"),
+        (["ask"], 2, "'audio'"),
+        (["ask", "absent.wav", "--key", "va_x"], 2, "no_such_file"),
+        (["ask", "absent.wav", "--data-dir", "nowhere"], 2, "key_missing"),
+        (["up", "--set", "server.gatway_port=1"], 2, "did you mean server.gateway_port?"),
+        (["up", "--set", "gateway"], 2, "area.name=value"),
+        (["up", "--host", "0.0.0.0"], 2, "--allow-public"),
+        (["serve", "kitchen"], 2, "kitchen"),
+        (["serve", "engine", "--data-dir", "data"], 2, "services.secret"),
+        (["up", "--set", "store.url=mysql://x"], 2, "known are sqlite://"),
+        (["config", "show", "--config", "absent.toml"], 2, "absent.toml"),
+        (["models", "verify", "nonsense"], 2, "no model is called"),
+        (["users", "add", "not-an-address"], 2, "e-mail"),
+        (["users", "add", "ada@example.org", "--role", "king"], 2, "there is no role king"),
+        (["keys", "create", "x", "--scopes", "everything"], 2, "unknown scopes: everything"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_users_error_is_told_in_plain_words(
+    arguments: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == code
+    told = capsys.readouterr()
+    assert said in told.err
+    assert "Traceback" not in told.out + told.err
+
+
+def test_an_error_for_programs_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ask", "absent.wav", "--key", "va_x", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "no_such_file"
+
+
+def test_a_bug_is_told_in_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("voiceagent.apps.commands.config.settings_page", broken)
+    assert run(["config", "reference"]) == 1
+    assert "unexpected ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_config_show_names_origins_and_masks_secrets(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "q7Vd0mXk2Lr9TzWc4Hs8NbYe1Jp6Ga3U"
+    monkeypatch.setenv("VOICEAGENT_SERVICES__SECRET", secret)
+    assert run(["config", "show", "--origin", "--json", "--set", "server.drain_s=3"]) == 0
+    printed = capsys.readouterr().out
+    shown = json.loads(printed)
+    assert list(shown) == list(setting_names())
+    assert shown["server.drain_s"] == {"value": 3.0, "from": "--set server.drain_s"}
+    assert shown["services.secret"] == {"value": "********", "from": "VOICEAGENT_SERVICES__SECRET"}
+    assert secret not in printed
+
+
+def test_keys_and_users_live_in_the_store(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    here = ["--data-dir", str(tmp_path / "data"), "--json"]
+    assert run(["migrate", *here]) == 0
+    capsys.readouterr()
+    assert run(["users", "add", "ada@example.org", "--role", "operator", *here]) == 0
+    assert len(json.loads(capsys.readouterr().out)["password"]) >= 20
+    assert run(["users", "add", "Ada@Example.org", *here]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "user_exists"
+    assert run(["keys", "create", "phone", "--user", "ADA@example.org", "--days", "3", *here]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["secret"].startswith("va_")
+    assert run(["keys", "revoke", made["key_id"], *here]) == 0
+    capsys.readouterr()
+    assert run(["keys", "list", *here]) == 0
+    (key,) = json.loads(capsys.readouterr().out)
+    assert key["revoked_at"] is not None
+    assert made["secret"] not in json.dumps(key)
+    assert run(["keys", "revoke", "key_absent", *here]) == 2
+
+
+def test_doctor_finds_what_is_wrong(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = [
+        "--set",
+        f"models.dir={tmp_path / 'models'}",
+        "--set",
+        "llm.url=telepathy://",
+        "--data-dir",
+        str(tmp_path),
+    ]
+    assert run(["doctor", "--json", *arguments]) == 3
+    found = {one["what"]: one["state"] for one in json.loads(capsys.readouterr().out)}
+    assert found["llm.url"] == "bad"
+    assert found["model whisper-tiny.en"] == "bad"
+    assert found["data folder"] == "ok"
+    assert found["python"] == "ok"
+
+
+def test_version_is_a_number(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["version"]) == 0
+    assert capsys.readouterr().out.strip().replace(".", "").isdigit()
