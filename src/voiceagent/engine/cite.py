@@ -21,8 +21,8 @@ _LINE_BEGUN = re.compile(r"[ \t]*(?:#{0,6}|[-*+•]?|\d{0,2}[.)]?|>?)[ \t]*")
 _BLANKS = re.compile(r"[ \t]+")
 _MARKUP = re.compile(r"[*_`~]+")
 _PLAIN = re.compile(r"[^\s\[*_`~]+|\n+|\s")
-_SPEAKER = re.compile(r"\s*(?:assistant|answer|ai)\s*:\s*", re.IGNORECASE)
-_SPEAKER_WORDS = ("assistant:", "answer:", "ai:")
+_SPEAKER = re.compile(r"\s*(?:assistant|answer|ai|a)\s*:\s*", re.IGNORECASE)
+_SPEAKER_WORDS = ("assistant:", "answer:", "ai:", "a:")
 
 _Unit = tuple[int, str, tuple[int, ...]]
 """Where a unit ends, what is said of it, and the passages that it cites."""

@@ -30,8 +30,6 @@ from voiceagent.ports.store import Store
 _log = structlog.get_logger(__name__)
 
 PREPARE_S = 10.0
-_SOFT_WORDS_A_TOKEN = 0.35
-"""A spoken answer ends with the sentence in which it passes this part of its token limit, instead of in the middle of a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +97,7 @@ async def _told(
 ) -> AsyncGenerator[ReplyEvent, None]:
     """The model's deltas as events of the reply."""
     cited = CitedText(composed.passages, spoken=spoken)
-    soft_words = int(composed.chat.max_output_tokens * _SOFT_WORDS_A_TOKEN)
-    limit = SpokenLimit(max(soft_words, 8)) if spoken else None
+    limit = SpokenLimit(composed.soft_words) if spoken else None
     pieces = 0
     done: ChatDone | None = None
     async with aclosing(started.deltas()) as deltas:

@@ -14,13 +14,15 @@ from voiceagent.domain.usage import TokenUsage
 @dataclass(frozen=True, slots=True)
 class LlmCapabilities:
     """model: name sent to the server.  context_tokens: prompt and answer together.  tools: function calling works.
-    local: nothing leaves the machine.  concurrency: answers that it gives at a time."""
+    local: nothing leaves the machine.  concurrency: answers that it gives at a time.
+    small: follows examples better than instructions and runs on when it is let: help it to be short."""
 
     model: str
     context_tokens: int
     tools: bool = False
     local: bool = False
     concurrency: int = 1
+    small: bool = False
 
 
 @dataclass(frozen=True, slots=True)

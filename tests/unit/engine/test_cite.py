@@ -69,6 +69,8 @@ def merged(said: list[Said]) -> list[object]:
         ("Assistants help.", "Assistants help.", []),
         ("AI: Yes.", "Yes.", []),
         ("Air is thin.", "Air is thin.", []),
+        ("A: Yes.", "Yes.", []),
+        ("A dog.", "A dog.", []),
         ("", "", []),
     ],
 )

@@ -58,6 +58,15 @@ async def test_instructions_of_the_call_replace_the_agents_and_system_messages_j
     assert [(m.role, m.text) for m in made.chat.messages] == [("system", "One.\n\nTwo."), ("user", "Hi")]
 
 
+async def test_a_small_model_is_shown_how_short_a_spoken_answer_is() -> None:
+    small = ScriptedLlm([ECHO], capabilities=LlmCapabilities("scripted", 2048, local=True, small=True))
+    made = await compose(request(Message("user", "Where?")), (), small, TokenCounts())
+    assert made.chat.messages[1:-1] == prompt.EXAMPLES
+    assert made.soft_words < (await compose(request(Message("user", "Where?")), (), llm(), TokenCounts())).soft_words
+    written = await compose(request(Message("user", "Where?"), spoken=False), (), small, TokenCounts())
+    assert len(written.chat.messages) == 2
+
+
 async def test_passages_that_do_not_fit_go_before_the_question_does() -> None:
     long = passage(1, "word " * 2000)
     made = await compose(request(*PAST, Message("user", "Where?")), (long,), llm(512), TokenCounts())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -31,7 +31,7 @@ _COUNT_S = 1.0
 def open_llm(url: str, *, models: ModelPaths) -> LlamaCppLlm:
     """`llamacpp:///` for the bundled model, `llamacpp:///abs/file.gguf[?context=N][&threads=N][&parallel=N][&tools=1]` for another.
 
-    The child starts with the first call. Raises Misconfigured `llm_url`, `model_missing`, `model_corrupt`.
+    Inside an event loop the child begins to load at once. Raises Misconfigured `llm_url`, `model_missing`, `model_corrupt`.
     """
     parts = urlsplit(url)
     query = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
@@ -49,7 +49,11 @@ def open_llm(url: str, *, models: ModelPaths) -> LlamaCppLlm:
         parallel=_number(query, "parallel", _PARALLEL),
         threads=_number(query, "threads", min(max(cores - 1, 1), _MAX_THREADS)),
     )
-    return LlamaCppLlm(BUNDLED if bundled else file.stem, settings, tools=query.get("tools") == "1")
+    llm = LlamaCppLlm(BUNDLED if bundled else file.stem, settings, tools=query.get("tools") == "1")
+    with suppress(RuntimeError):  # without a running loop the first call starts it
+        asyncio.get_running_loop()
+        llm.start()
+    return llm
 
 
 def _number(query: dict[str, str], name: str, default: int) -> int:
@@ -63,7 +67,9 @@ class LlamaCppLlm:
     """Implements ports.llm.LanguageModel. Belongs to the event loop of its first call."""
 
     def __init__(self, name: str, settings: ChildSettings, *, tools: bool = False) -> None:
-        capabilities = LlmCapabilities(name, settings.context_tokens, tools, local=True, concurrency=settings.parallel)
+        capabilities = LlmCapabilities(
+            name, settings.context_tokens, tools, local=True, concurrency=settings.parallel, small=name == BUNDLED
+        )
         server = OpenAiServer(
             base_url="",
             capabilities=capabilities,
@@ -78,6 +84,10 @@ class LlamaCppLlm:
     @property
     def capabilities(self) -> LlmCapabilities:
         return self._client.capabilities
+
+    def start(self) -> None:
+        """Begin to load the model now instead of at the first call. Needs the event loop. Idempotent."""
+        self._child.start()
 
     @property
     def child_pid(self) -> int | None:
