@@ -27,7 +27,7 @@ class ChunkSize:
     target_words: int = 160
     max_words: int = 200
     section_words: int = 40  # a heading closes a chunk that has at least this many
-    page_words: int = 80  # the end of a page closes a chunk that has at least this many
+    page_words: int = 12  # the end of a page closes a chunk that has at least this many: a citation names the page
 
 
 @dataclass(frozen=True, slots=True)

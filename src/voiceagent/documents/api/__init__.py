@@ -1,0 +1,1 @@
+"""The routes of the document module and the shapes that they show."""

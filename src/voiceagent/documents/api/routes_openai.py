@@ -1,0 +1,231 @@
+"""/v1/files and /v1/vector_stores in OpenAI's shapes: a file is a document, a vector store is a collection."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
+from pydantic import BaseModel, Field
+from starlette.responses import StreamingResponse
+
+from voiceagent.documents.api.routes_documents import UPLOAD_BODY_BYTES, get_content, pieces_of
+from voiceagent.documents.api.shapes import service_of
+from voiceagent.documents.service import DocumentService, Upload
+from voiceagent.domain.document import Collection, Document, Passage, SearchQuery
+from voiceagent.domain.identity import Principal
+from voiceagent.kit.errors import NotFound
+from voiceagent.kit.ids import new_id
+from voiceagent.web.app import Router, body_limit
+from voiceagent.web.auth import require
+
+router: APIRouter = Router(prefix="/v1", tags=["openai"])
+
+Reader = Annotated[Principal, Depends(require("documents:read"))]
+Writer = Annotated[Principal, Depends(require("documents:write"))]
+Service = Annotated[DocumentService, Depends(service_of)]
+Json = dict[str, Any]
+
+_SEARCH_S = 5.0
+_STATES = {
+    "queued": "in_progress",
+    "parsing": "in_progress",
+    "embedding": "in_progress",
+    "ready": "completed",
+    "failed": "failed",
+}
+_FILE_STATES = {"ready": "processed", "failed": "error"}
+
+
+class StoreWanted(BaseModel):
+    """OpenAI's parameters of a vector store; those that we do not know are ignored, as clients send many."""
+
+    name: str = Field(default="Vector store", min_length=1, max_length=120)
+    file_ids: list[str] = Field(default=[], max_length=500)
+
+
+class FileWanted(BaseModel):
+    """A file to put into a vector store."""
+
+    file_id: str
+
+
+class StoreSearch(BaseModel):
+    """A search of a vector store."""
+
+    query: str | list[str]
+    max_num_results: int = Field(default=10, ge=1, le=50)
+
+
+@router.post("/files")
+@body_limit(UPLOAD_BODY_BYTES)
+async def create_file(
+    caller: Writer,
+    service: Service,
+    file: Annotated[UploadFile, File()],
+    purpose: Annotated[str, Form(max_length=64)] = "assistants",
+) -> Json:
+    """Take in a file."""
+    upload = Upload(file.filename or "", file.content_type or "", pieces_of(file))
+    return _file(await service.add(caller, upload)) | {"purpose": purpose}
+
+
+@router.get("/files")
+async def list_files(caller: Reader, service: Service, limit: Annotated[int, Query(ge=1, le=10_000)] = 100) -> Json:
+    """The files that the caller may read, newest first."""
+    found = await service.page(caller, before=None, limit=min(limit, 200), collection_id=None)
+    return _listed([_file(one) for one in found])
+
+
+@router.get("/files/{file_id}")
+async def get_file(file_id: str, caller: Reader, service: Service) -> Json:
+    """A file."""
+    return _file(await service.get(caller, file_id))
+
+
+@router.get("/files/{file_id}/content")
+async def get_file_content(file_id: str, caller: Reader, service: Service) -> StreamingResponse:
+    """The bytes of a file."""
+    return await get_content(file_id, caller, service)
+
+
+@router.delete("/files/{file_id}")
+async def delete_file(file_id: str, caller: Writer, service: Service) -> Json:
+    """Remove a file and every copy of it."""
+    await service.delete(caller, file_id)
+    return {"id": file_id, "object": "file", "deleted": True}
+
+
+@router.post("/vector_stores")
+async def create_store(wanted: StoreWanted, caller: Writer, service: Service) -> Json:
+    """Make a vector store, with files in it if any are named."""
+    made = Collection(new_id("col"), wanted.name, datetime.now(UTC))
+    await service.put_collection(caller, made, is_new=True)
+    for file_id in wanted.file_ids:
+        await service.move(caller, file_id, made.collection_id)
+    return await _store(service, caller, made)
+
+
+@router.get("/vector_stores")
+async def list_stores(caller: Reader, service: Service) -> Json:
+    """The vector stores that the caller may search."""
+    return _listed([await _store(service, caller, one) for one in await service.collections(caller)])
+
+
+@router.get("/vector_stores/{store_id}")
+async def get_store(store_id: str, caller: Reader, service: Service) -> Json:
+    """A vector store."""
+    return await _store(service, caller, await _collection(service, caller, store_id))
+
+
+@router.delete("/vector_stores/{store_id}")
+async def delete_store(store_id: str, caller: Writer, service: Service) -> Json:
+    """Remove a vector store that has no files."""
+    await service.delete_collection(caller, store_id)
+    return {"id": store_id, "object": "vector_store.deleted", "deleted": True}
+
+
+@router.post("/vector_stores/{store_id}/files")
+async def add_file(store_id: str, wanted: FileWanted, caller: Writer, service: Service) -> Json:
+    """Put a file into a vector store. A file is in one store at a time."""
+    return _store_file(await service.move(caller, wanted.file_id, store_id))
+
+
+@router.get("/vector_stores/{store_id}/files")
+async def list_store_files(store_id: str, caller: Reader, service: Service) -> Json:
+    """The files of a vector store."""
+    await _collection(service, caller, store_id)
+    found = await service.page(caller, before=None, limit=200, collection_id=store_id)
+    return _listed([_store_file(one) for one in found])
+
+
+@router.get("/vector_stores/{store_id}/files/{file_id}")
+async def get_store_file(store_id: str, file_id: str, caller: Reader, service: Service) -> Json:
+    """A file of a vector store, with its state."""
+    document = await service.get(caller, file_id)
+    if document.collection_id != store_id:
+        raise NotFound("document_not_found", "there is no such file in this vector store", param="file_id")
+    return _store_file(document)
+
+
+@router.post("/vector_stores/{store_id}/search")
+async def search_store(store_id: str, wanted: StoreSearch, caller: Reader, service: Service) -> Json:
+    """The passages of a vector store that fit best."""
+    text = wanted.query if isinstance(wanted.query, str) else "\n".join(wanted.query)
+    query = SearchQuery(text, limit=wanted.max_num_results, collection_ids=(store_id,), deadline_s=_SEARCH_S)
+    found = await service.search(caller, query)
+    return {
+        "object": "vector_store.search_results.page",
+        "search_query": [text],
+        "data": [_result(one) for one in found],
+        "has_more": False,
+        "next_page": None,
+    }
+
+
+def _file(document: Document) -> Json:
+    return {
+        "id": document.document_id,
+        "object": "file",
+        "bytes": document.size_bytes,
+        "created_at": int(document.created_at.timestamp()),
+        "filename": document.file_name,
+        "purpose": "assistants",
+        "status": _FILE_STATES.get(document.state, "uploaded"),
+        "status_details": document.failure_message,
+    }
+
+
+def _store_file(document: Document) -> Json:
+    error = {"code": document.failure_code, "message": document.failure_message} if document.state == "failed" else None
+    return {
+        "id": document.document_id,
+        "object": "vector_store.file",
+        "created_at": int(document.created_at.timestamp()),
+        "vector_store_id": document.collection_id,
+        "status": _STATES[document.state],
+        "usage_bytes": document.size_bytes,
+        "last_error": error,
+        "attributes": {"kind": document.kind, "language": document.language},
+    }
+
+
+async def _store(service: DocumentService, caller: Principal, collection: Collection) -> Json:
+    found = await service.page(caller, before=None, limit=200, collection_id=collection.collection_id)
+    states = [_STATES[one.state] for one in found]
+    counts = {name: states.count(name) for name in ("in_progress", "completed", "failed")}
+    return {
+        "id": collection.collection_id,
+        "object": "vector_store",
+        "created_at": int(collection.created_at.timestamp()),
+        "name": collection.name,
+        "usage_bytes": sum(one.size_bytes for one in found),
+        "file_counts": {**counts, "cancelled": 0, "total": len(found)},
+        "status": "in_progress" if counts["in_progress"] else "completed",
+        "last_active_at": None,
+        "metadata": {},
+    }
+
+
+async def _collection(service: DocumentService, caller: Principal, store_id: str) -> Collection:
+    for one in await service.collections(caller):
+        if one.collection_id == store_id:
+            return one
+    raise NotFound("collection_not_found", "there is no such vector store", param="vector_store_id")
+
+
+def _result(passage: Passage) -> Json:
+    chunk = passage.chunk
+    attributes = {"page": chunk.page, "start": chunk.start, "end": chunk.end, "heading": chunk.heading}
+    return {
+        "file_id": chunk.document_id,
+        "filename": passage.title,
+        "score": round(max(passage.score, 0.0), 4),
+        "attributes": attributes,
+        "content": [{"type": "text", "text": chunk.text}],
+    }
+
+
+def _listed(items: list[Json]) -> Json:
+    first, last = (items[0]["id"], items[-1]["id"]) if items else (None, None)
+    return {"object": "list", "data": items, "first_id": first, "last_id": last, "has_more": False}

@@ -1,0 +1,146 @@
+"""One document from file to index: read, describe, cut, embed, classify, store. Each step can be done again; only the last one shows."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from voiceagent.documents.classify import Classifier
+from voiceagent.documents.formats import FORMATS
+from voiceagent.documents.metadata import dated, describe
+from voiceagent.documents.parsed import ParsedDocument
+from voiceagent.documents.parts import (
+    FORMAT_KEY,
+    KINDS_SETTING,
+    MODEL_KEY,
+    DocumentParts,
+    file_blob,
+    own_kinds,
+    packed,
+    password_key,
+    readers_of,
+    text_blob,
+)
+from voiceagent.documents.sandbox import ParseFailed
+from voiceagent.documents.split import Piece, split
+from voiceagent.domain.document import Chunk, Document
+from voiceagent.ports.vectors import IndexedChunk, IndexedDocument
+
+Progress = Callable[[Document, float], Awaitable[None]]
+
+_BATCH = 64
+_LEAD_CHUNKS = 3
+_PARSED_SHARE = 0.15
+_KEPT_METADATA = (FORMAT_KEY, "reader_ids")
+
+
+class Ingest:
+    """Does the work of one job; knows nothing of jobs."""
+
+    def __init__(self, parts: DocumentParts) -> None:
+        self._parts = parts
+        self._classifier = Classifier(parts.embedder)
+
+    async def run(self, tenant_id: str, document: Document, progress: Progress) -> Document:
+        """The document as it is when it is ready, its text stored and its chunks indexed. Idempotent.
+
+        Raises ParseFailed when the file cannot be read, Unavailable when a part does not answer.
+        """
+        parsed = await self._parsed(tenant_id, document)
+        await progress(document, _PARSED_SHARE)
+        pieces = split(parsed)
+        if not pieces:
+            raise ParseFailed("no_text", "there is no text in it")
+        described = describe(parsed, pieces, document.file_name)
+        title = str(described["title"])
+        vectors = await self._vectors(title, pieces, lambda share: progress(document, _PARSED_SHARE + 0.8 * share))
+        kind = await self._classifier.kind_of(
+            vectors[:_LEAD_CHUNKS],
+            parsed.text,
+            str(document.metadata.get(FORMAT_KEY, "")),
+            await self._own_kinds(tenant_id),
+        )
+        kept = {name: document.metadata[name] for name in _KEPT_METADATA if name in document.metadata}
+        ready = replace(
+            document,
+            title=title,
+            state="ready",
+            progress=1.0,
+            failure_code=None,
+            failure_message=None,
+            kind=kind.label,
+            kind_confidence=kind.confidence,
+            language=str(described["language"]),
+            page_count=len(parsed.pages),
+            word_count=int(str(described["words"])),
+            metadata={**described, **kept, MODEL_KEY: self._parts.embedder.capabilities.model},
+            updated_at=self._parts.clock.now(),
+        )
+        await self._parts.blobs.put(text_blob(tenant_id, document), packed(parsed))
+        await self._index(tenant_id, ready, parsed, pieces, vectors)
+        return ready
+
+    async def _parsed(self, tenant_id: str, document: Document) -> ParsedDocument:
+        password = await self._parts.cache.get(password_key(tenant_id, document.document_id))
+        file_format = FORMATS[str(document.metadata[FORMAT_KEY])]
+        data = self._parts.blobs.get(file_blob(tenant_id, document))
+        return await self._parts.sandbox.read(data, file_format, password=(password or b"").decode())
+
+    async def _vectors(
+        self, title: str, pieces: tuple[Piece, ...], done: Callable[[float], Awaitable[None]]
+    ) -> tuple[tuple[float, ...], ...]:
+        """The title stands before each chunk: measured on two judged sets, it lifts nDCG@10 of meaning by 0.003 to 0.03."""
+        texts = tuple(embedded_text(title, piece.heading, piece.text) for piece in pieces)
+        vectors: list[tuple[float, ...]] = []
+        for at in range(0, len(texts), _BATCH):
+            vectors.extend(await self._parts.embedder.embed(texts[at : at + _BATCH]))
+            await done(len(vectors) / len(texts))
+        return tuple(vectors)
+
+    async def _index(
+        self,
+        tenant_id: str,
+        ready: Document,
+        parsed: ParsedDocument,
+        pieces: tuple[Piece, ...],
+        vectors: tuple[tuple[float, ...], ...],
+    ) -> None:
+        indexed = IndexedDocument(
+            document_id=ready.document_id,
+            collection_id=ready.collection_id,
+            title=ready.title,
+            kind=ready.kind,
+            language=ready.language,
+            dated=dated(ready.metadata, parsed.text),
+            reader_ids=readers_of(ready),
+        )
+        chunks = tuple(
+            IndexedChunk(_chunk(ready, ordinal, piece), vector)
+            for ordinal, (piece, vector) in enumerate(zip(pieces, vectors, strict=True))
+        )
+        await self._parts.vectors.put(tenant_id, self._parts.embedder.capabilities.model, indexed, chunks)
+
+    async def _own_kinds(self, tenant_id: str) -> dict[str, tuple[str, ...]]:
+        """The labels that the tenant has taught by example."""
+        async with self._parts.store.begin(tenant_id, read_only=True) as work:
+            return own_kinds(await work.settings.get(KINDS_SETTING))
+
+
+def embedded_text(title: str, heading: str, text: str) -> str:
+    """What the model sees of a chunk."""
+    beginning = title if not heading or heading in title else f"{title}\n{heading.rpartition(' > ')[2]}"
+    return f"{beginning}\n{text}" if beginning and not text.startswith(beginning) else text
+
+
+def _chunk(document: Document, ordinal: int, piece: Piece) -> Chunk:
+    return Chunk(
+        chunk_id=f"{document.document_id}.{document.version}.{ordinal}",
+        document_id=document.document_id,
+        collection_id=document.collection_id,
+        ordinal=ordinal,
+        page=piece.page,
+        start=piece.start,
+        end=piece.end,
+        text=piece.text,
+        heading=piece.heading,
+    )

@@ -1,0 +1,106 @@
+"""What the document module is built from, the names of its blobs and jobs, and its limits."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from voiceagent.documents.parsed import ParsedDocument, Span
+from voiceagent.documents.sandbox import Sandbox
+from voiceagent.domain.document import Collection, Document, Page
+from voiceagent.domain.identity import Principal
+from voiceagent.kit.clock import Clock, SystemClock
+from voiceagent.kit.errors import InvalidInput
+from voiceagent.ports.blobs import BlobStore
+from voiceagent.ports.bus import Bus
+from voiceagent.ports.cache import Cache
+from voiceagent.ports.embed import Embedder
+from voiceagent.ports.store import Store
+from voiceagent.ports.vectors import VectorStore
+
+INGEST, ERASE = "document_ingest", "document_erase"
+DEFAULT_COLLECTION_ID = "col_default"
+KINDS_SETTING = "document_kinds"
+MODEL_KEY, READERS_KEY, FORMAT_KEY = "embedding_model", "reader_ids", "format"
+PASSWORD_TTL_S = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLimits:
+    """What one upload and one organisation may use."""
+
+    file_bytes: int = 100 * 1024 * 1024
+    search_results: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentParts:
+    """The ports that the document module works with. cache keeps passwords of encrypted files until they are read, at most an hour."""
+
+    store: Store
+    blobs: BlobStore
+    vectors: VectorStore
+    embedder: Embedder
+    bus: Bus
+    cache: Cache
+    sandbox: Sandbox = field(default_factory=Sandbox)
+    clock: Clock = field(default_factory=SystemClock)
+    limits: DocumentLimits = field(default_factory=DocumentLimits)
+
+
+def file_blob(tenant_id: str, document: Document) -> str:
+    """Where the uploaded bytes lie: the name holds document, version and hash, so that no two documents ever share a blob."""
+    return f"{tenant_id}/documents/{document.document_id}.{document.version}.{document.blob_sha256}"
+
+
+def text_blob(tenant_id: str, document: Document) -> str:
+    """Where the text that was read lies."""
+    return f"{tenant_id}/texts/{document.document_id}.{document.version}.json"
+
+
+def password_key(tenant_id: str, document_id: str) -> str:
+    return f"document-password:{tenant_id}:{document_id}"
+
+
+def readers_of(document: Document) -> frozenset[str]:
+    """Who may find the document; empty means everybody who may read its collection."""
+    told = document.metadata.get(READERS_KEY)
+    return frozenset(str(one) for one in told) if isinstance(told, list) else frozenset()
+
+
+def own_kinds(told: dict[str, object] | None) -> dict[str, tuple[str, ...]]:
+    """The labels that a tenant has taught by example, as they stand in its settings."""
+    return {
+        label: tuple(str(one) for one in examples)
+        for label, examples in (told or {}).items()
+        if isinstance(examples, list) and examples
+    }
+
+
+def may_search(principal: Principal, collection: Collection) -> bool:
+    return not collection.reader_ids or principal.subject in collection.reader_ids
+
+
+def packed(document: ParsedDocument) -> bytes:
+    """A read document as bytes for `text_blob`."""
+    return json.dumps(
+        {
+            "pages": [[page.number, page.text, page.start] for page in document.pages],
+            "spans": [[span.kind, span.level, span.start, span.end] for span in document.spans],
+            "text": document.text,
+            "properties": document.properties,
+            "hidden": document.hidden,
+        },
+        separators=(",", ":"),
+    ).encode()
+
+
+def unpacked(data: bytes) -> ParsedDocument:
+    """What `packed` made. Raises InvalidInput `bad_text_blob`."""
+    try:
+        told = json.loads(data)
+        pages = tuple(Page(number, text, start) for number, text, start in told["pages"])
+        spans = tuple(Span(kind, level, start, end) for kind, level, start, end in told["spans"])
+        return ParsedDocument(told["text"], pages, spans, dict(told["properties"]), dict(told["hidden"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidInput("bad_text_blob", "the stored text cannot be read; index the document again") from error

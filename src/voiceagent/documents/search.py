@@ -1,0 +1,110 @@
+"""Search for a caller: rights first, then words and meaning in one query, then near-duplicates out. Bounded by the query's deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import structlog
+
+from voiceagent.documents.parts import DocumentParts, may_search
+from voiceagent.domain.document import Passage, SearchQuery
+from voiceagent.domain.identity import Principal
+from voiceagent.kit.errors import DeadlineExceeded, InvalidInput, NotFound, Unavailable
+from voiceagent.ports.vectors import VectorQuery
+
+_log = structlog.get_logger(__name__)
+
+QUESTION_CHARS = 4_000
+_SPARE = 2
+"""Twice as many passages are fetched as are wanted, so that near-duplicates can go."""
+
+_ALIKE = 0.8
+_SHINGLE_WORDS = 3
+_REMEMBERED = 256
+_WORD = re.compile(r"\w+")
+
+
+class Searcher:
+    """Remembers the vectors of the last questions: a question is often asked twice, while it is spoken and when it is answered."""
+
+    def __init__(self, parts: DocumentParts) -> None:
+        self._parts = parts
+        self._vectors: OrderedDict[str, tuple[float, ...]] = OrderedDict()
+
+    async def search(self, principal: Principal, query: SearchQuery) -> tuple[Passage, ...]:
+        """As ports.services.Documents.search promises. Raises InvalidInput `bad_limit`, `question_too_long` too."""
+        if not 1 <= query.limit <= self._parts.limits.search_results:
+            raise InvalidInput("bad_limit", f"limit must be 1 to {self._parts.limits.search_results}", param="limit")
+        if len(query.text) > QUESTION_CHARS:
+            raise InvalidInput("question_too_long", f"a question may have {QUESTION_CHARS} characters", param="query")
+        try:
+            async with asyncio.timeout(query.deadline_s):
+                return await self._found(principal, query)
+        except TimeoutError as error:
+            raise DeadlineExceeded("search_deadline", "the search took longer than it may") from error
+
+    async def _found(self, principal: Principal, query: SearchQuery) -> tuple[Passage, ...]:
+        collections, vector = await asyncio.gather(self._collections(principal, query), self._vector(query.text))
+        if not collections or not query.text.strip():
+            return ()
+        wanted = VectorQuery(
+            text=query.text,
+            vector=vector,
+            collection_ids=collections,
+            reader_id=principal.subject,
+            limit=query.limit * _SPARE,
+            kinds=query.kinds,
+            languages=query.languages,
+            after=query.after,
+            before=query.before,
+        )
+        model = self._parts.embedder.capabilities.model
+        found = await self._parts.vectors.search(principal.tenant_id, model, wanted)
+        return tuple(without_duplicates(found))[: query.limit]
+
+    async def _collections(self, principal: Principal, query: SearchQuery) -> tuple[str, ...]:
+        async with self._parts.store.begin(principal.tenant_id, read_only=True) as work:
+            readable = [one.collection_id for one in await work.collections.all() if may_search(principal, one)]
+        if query.collection_ids is None:
+            return tuple(readable)
+        if not set(query.collection_ids) <= set(readable):
+            raise NotFound("collection_not_found", "there is no such collection", param="collection_ids")
+        return query.collection_ids
+
+    async def _vector(self, text: str) -> tuple[float, ...]:
+        """The question's vector; () when the embedder does not answer: words alone still find most of it."""
+        known = self._vectors.get(text)
+        if known is not None:
+            self._vectors.move_to_end(text)
+            return known
+        try:
+            vector = (await self._parts.embedder.embed((text,), query=True))[0]
+        except Unavailable as problem:
+            _log.warning("search_by_words_only", code=problem.code)
+            return ()
+        self._vectors[text] = vector
+        if len(self._vectors) > _REMEMBERED:
+            self._vectors.popitem(last=False)
+        return vector
+
+
+def without_duplicates(passages: Iterable[Passage]) -> list[Passage]:
+    """The passages, without those that say almost the same as a better one: four fifths of their word triples are shared."""
+    kept: list[Passage] = []
+    shingles: list[frozenset[tuple[str, ...]]] = []
+    for passage in passages:
+        own = _shingles(passage.chunk.text)
+        if any(len(own & other) >= _ALIKE * len(own | other) for other in shingles):
+            continue
+        kept.append(passage)
+        shingles.append(own)
+    return kept
+
+
+def _shingles(text: str) -> frozenset[tuple[str, ...]]:
+    words = _WORD.findall(text.lower())
+    size = min(_SHINGLE_WORDS, max(len(words), 1))
+    return frozenset(tuple(words[at : at + size]) for at in range(max(len(words) - size + 1, 1)))

@@ -1,0 +1,345 @@
+"""The documents of a tenant: add, replace, read, delete, index again. Everything acknowledged is a row; the work itself is done by the worker."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import IO
+
+import structlog
+
+from voiceagent.documents.formats import HEAD_BYTES, format_of
+from voiceagent.documents.parsed import ParsedDocument
+from voiceagent.documents.parts import (
+    DEFAULT_COLLECTION_ID,
+    ERASE,
+    FORMAT_KEY,
+    INGEST,
+    KINDS_SETTING,
+    MODEL_KEY,
+    PASSWORD_TTL_S,
+    READERS_KEY,
+    DocumentParts,
+    file_blob,
+    may_search,
+    own_kinds,
+    password_key,
+    readers_of,
+    text_blob,
+    unpacked,
+)
+from voiceagent.documents.search import Searcher
+from voiceagent.domain.audit import AuditEntry
+from voiceagent.domain.document import Collection, Document, Passage, SearchQuery
+from voiceagent.domain.identity import Principal
+from voiceagent.domain.job import Job
+from voiceagent.kit.errors import Conflict, InvalidInput, NotFound, Problem, TooLarge
+from voiceagent.kit.ids import new_id
+from voiceagent.ports.store import UnitOfWork
+
+_log = structlog.get_logger(__name__)
+_PIECE_BYTES = 1024 * 1024
+_SPOOL_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file as it comes in. replaces: the document of which it is a new version.  password: of an encrypted file."""
+
+    file_name: str
+    media_type: str
+    data: AsyncIterator[bytes]
+    collection_id: str = DEFAULT_COLLECTION_ID
+    replaces: str | None = None
+    password: str = ""
+    reader_ids: frozenset[str] = field(default_factory=frozenset)
+
+
+class DocumentService:
+    """Implements ports.services.Documents and what the routes of the module do."""
+
+    def __init__(self, parts: DocumentParts) -> None:
+        self._parts = parts
+        self._searcher = Searcher(parts)
+
+    async def search(self, principal: Principal, query: SearchQuery) -> tuple[Passage, ...]:
+        return await self._searcher.search(principal, query)
+
+    async def add(self, principal: Principal, upload: Upload) -> Document:
+        """Take in a file; it is durable when this returns, and read later. The same bytes under the same name are the same document.
+
+        Raises Unsupported `type_mismatch` or `unsupported_type`, TooLarge `file_too_large`, InvalidInput `empty_file` or `bad_file_name`,
+        NotFound `collection_not_found` or `document_not_found`, StorageFull `storage_full`.
+        """
+        file_name = _checked_name(upload.file_name)
+        with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
+            size, sha256, head = await self._spooled(spool, upload.data)
+            file_format = format_of(file_name, upload.media_type, head)
+            now = self._parts.clock.now()
+            document = Document(
+                document_id=upload.replaces or new_id("doc"),
+                collection_id=upload.collection_id,
+                title=file_name,
+                file_name=file_name,
+                media_type=file_format.media_types[0],
+                size_bytes=size,
+                blob_sha256=sha256,
+                state="queued",
+                created_at=now,
+                updated_at=now,
+                metadata={FORMAT_KEY: file_format.name, READERS_KEY: sorted(upload.reader_ids)},
+            )
+            known, document = await self._placed(principal, document, upload)
+            if known is not None and known.state != "failed":
+                return known
+            if upload.password:
+                key = password_key(principal.tenant_id, document.document_id)
+                await self._parts.cache.put(key, upload.password.encode(), ttl_s=PASSWORD_TTL_S)
+            await self._parts.blobs.put(file_blob(principal.tenant_id, document), _pieces(spool))
+        async with self._parts.store.begin(principal.tenant_id) as work:
+            await self._ensure_collection(work, document.collection_id)
+            await work.documents.put(document)
+            await work.jobs.enqueue(self.ingest_job(principal.tenant_id, document, attempt=now))
+            await work.audit.append(
+                self._deed(principal, "document_added", document.document_id, version=document.version)
+            )
+        return document
+
+    async def get(self, principal: Principal, document_id: str) -> Document:
+        """The document, when the caller may read its collection and it. Raises NotFound `document_not_found`."""
+        async with self._parts.store.begin(principal.tenant_id, read_only=True) as work:
+            return await self._readable(work, principal, document_id)
+
+    async def page(
+        self, principal: Principal, *, before: datetime | None, limit: int, collection_id: str | None
+    ) -> tuple[Document, ...]:
+        """At most `limit` documents that the caller may read, newest first."""
+        found: list[Document] = []
+        async with self._parts.store.begin(principal.tenant_id, read_only=True) as work:
+            readable = {one.collection_id for one in await work.collections.all() if may_search(principal, one)}
+            if collection_id is not None and collection_id not in readable | {DEFAULT_COLLECTION_ID}:
+                raise _no_collection()
+            while len(found) < limit:
+                rows = await work.documents.page(before=before, limit=limit, collection_id=collection_id)
+                found += [row for row in rows if row.collection_id in readable and _may_read(principal, row)]
+                if len(rows) < limit:
+                    break
+                before = rows[-1].created_at
+        return tuple(found[:limit])
+
+    async def text(self, principal: Principal, document_id: str) -> ParsedDocument:
+        """What was read from the file. Raises Conflict `document_not_ready`."""
+        document = await self.get(principal, document_id)
+        if document.state != "ready":
+            raise Conflict("document_not_ready", "the document has not been read yet, or could not be")
+        data = b"".join([piece async for piece in self._parts.blobs.get(text_blob(principal.tenant_id, document))])
+        return unpacked(data)
+
+    async def content(self, principal: Principal, document_id: str) -> tuple[Document, AsyncIterator[bytes]]:
+        """The document and the bytes that were uploaded."""
+        document = await self.get(principal, document_id)
+        return document, self._parts.blobs.get(file_blob(principal.tenant_id, document))
+
+    async def delete(self, principal: Principal, document_id: str) -> None:
+        """Remove the document and every copy of it: row, file, text, words, vectors. Nothing finds it once this returns.
+
+        Raises NotFound `document_not_found`. What a crash leaves over is removed by the job of the same transaction.
+        """
+        async with self._parts.store.begin(principal.tenant_id) as work:
+            document = await self._readable(work, principal, document_id)
+            await work.documents.delete(document_id)
+            await work.jobs.enqueue(self._job(principal.tenant_id, ERASE, document_id, {}, key=None))
+            await work.audit.append(self._deed(principal, "document_deleted", document_id, version=document.version))
+        try:
+            await erase(self._parts, principal.tenant_id, document_id)
+        except Problem as problem:  # the job does it as soon as the part answers again
+            _log.warning("erase_later", document_id=document_id, code=problem.code)
+
+    async def reindex(self, principal: Principal, document_id: str, *, password: str = "") -> Document:
+        """Read and index the document again. One that is ready stays so, and is found, until the new index is there."""
+        now = self._parts.clock.now()
+        if password:
+            await self._parts.cache.put(
+                password_key(principal.tenant_id, document_id), password.encode(), ttl_s=PASSWORD_TTL_S
+            )
+        async with self._parts.store.begin(principal.tenant_id) as work:
+            document = await self._readable(work, principal, document_id)
+            if document.state == "failed":
+                document = replace(
+                    document, state="queued", failure_code=None, failure_message=None, progress=0.0, updated_at=now
+                )
+                await work.documents.put(document)
+            await work.jobs.enqueue(self.ingest_job(principal.tenant_id, document, attempt=now))
+        return document
+
+    async def move(self, principal: Principal, document_id: str, collection_id: str) -> Document:
+        """Put the document into another collection. It is found again, under the new rights only, as soon as it is indexed again."""
+        now = self._parts.clock.now()
+        async with self._parts.store.begin(principal.tenant_id) as work:
+            document = await self._readable(work, principal, document_id)
+            if not may_search(principal, await work.collections.get(collection_id)):
+                raise _no_collection()
+            if document.collection_id == collection_id:
+                return document
+            document = replace(document, collection_id=collection_id, state="queued", progress=0.0, updated_at=now)
+            await work.documents.put(document)
+            await work.jobs.enqueue(self.ingest_job(principal.tenant_id, document, attempt=now))
+            await work.audit.append(self._deed(principal, "document_moved", document_id))
+        await self._parts.vectors.delete(principal.tenant_id, document_id)
+        return document
+
+    async def kinds(self, principal: Principal) -> dict[str, tuple[str, ...]]:
+        """The labels that the tenant has taught, with their examples."""
+        async with self._parts.store.begin(principal.tenant_id, read_only=True) as work:
+            return own_kinds(await work.settings.get(KINDS_SETTING))
+
+    async def put_kinds(self, principal: Principal, kinds: dict[str, tuple[str, ...]]) -> None:
+        """Replace the taught labels; documents that are read from now on are told by them."""
+        async with self._parts.store.begin(principal.tenant_id) as work:
+            await work.settings.put(KINDS_SETTING, {label: list(examples) for label, examples in kinds.items()})
+            await work.audit.append(self._deed(principal, "document_kinds_changed", KINDS_SETTING, count=len(kinds)))
+
+    async def collections(self, principal: Principal) -> tuple[Collection, ...]:
+        """The collections that the caller may read."""
+        async with self._parts.store.begin(principal.tenant_id, read_only=True) as work:
+            return tuple(one for one in await work.collections.all() if may_search(principal, one))
+
+    async def put_collection(self, principal: Principal, collection: Collection, *, is_new: bool) -> Collection:
+        """Make or change a collection. Raises NotFound `collection_not_found` when it is to be changed and not readable."""
+        async with self._parts.store.begin(principal.tenant_id) as work:
+            if not is_new:
+                known = await work.collections.get(collection.collection_id)
+                if not may_search(principal, known):
+                    raise _no_collection()
+                collection = replace(collection, created_at=known.created_at)
+            await work.collections.put(collection)
+            await work.audit.append(self._deed(principal, "collection_changed", collection.collection_id))
+        return collection
+
+    async def delete_collection(self, principal: Principal, collection_id: str) -> None:
+        """Remove an empty collection. Raises NotFound `collection_not_found`, Conflict `collection_not_empty`."""
+        async with self._parts.store.begin(principal.tenant_id) as work:
+            if not may_search(principal, await work.collections.get(collection_id)):
+                raise _no_collection()
+            await work.collections.delete(collection_id)
+            await work.audit.append(self._deed(principal, "collection_deleted", collection_id))
+
+    def ingest_job(self, tenant_id: str, document: Document, *, attempt: datetime) -> Job:
+        """The job that reads and indexes one version of a document with the model of today."""
+        model = self._parts.embedder.capabilities.model
+        key = f"{INGEST}:{document.document_id}:{document.version}:{model}:{attempt.isoformat()}"
+        payload: dict[str, str | int | float | bool | None] = {"version": document.version, "model": model}
+        return self._job(tenant_id, INGEST, document.document_id, payload, key=key)
+
+    def _job(
+        self,
+        tenant_id: str,
+        kind: str,
+        document_id: str,
+        payload: dict[str, str | int | float | bool | None],
+        *,
+        key: str | None,
+    ) -> Job:
+        now = self._parts.clock.now()
+        return Job(new_id("job"), tenant_id, kind, document_id, now, payload, idempotency_key=key, max_attempts=4)
+
+    async def _spooled(self, spool: IO[bytes], data: AsyncIterator[bytes]) -> tuple[int, str, bytes]:
+        size, digest, head = 0, hashlib.sha256(), b""
+        async for piece in data:
+            size += len(piece)
+            if size > self._parts.limits.file_bytes:
+                raise TooLarge(
+                    "file_too_large", f"a file may have at most {self._parts.limits.file_bytes} bytes", param="file"
+                )
+            digest.update(piece)
+            head += piece[: HEAD_BYTES - len(head)] if len(head) < HEAD_BYTES else b""
+            spool.write(piece)
+        if size == 0:
+            raise InvalidInput("empty_file", "the file has no bytes", param="file")
+        return size, digest.hexdigest(), head
+
+    async def _placed(
+        self, principal: Principal, document: Document, upload: Upload
+    ) -> tuple[Document | None, Document]:
+        """The document that these bytes are already, if any; and `document` with the id and version that it will have.
+
+        A failed one that is tried again keeps both, a new version has the next number of the one that it replaces.
+        """
+        async with self._parts.store.begin(principal.tenant_id, read_only=True) as work:
+            collections = {one.collection_id: one for one in await work.collections.all()}
+            wanted = collections.get(document.collection_id)
+            is_absent = wanted is None and document.collection_id != DEFAULT_COLLECTION_ID
+            if is_absent or (wanted is not None and not may_search(principal, wanted)):
+                raise _no_collection()
+            before = await self._readable(work, principal, upload.replaces) if upload.replaces else None
+            for found in await work.documents.by_sha256(document.blob_sha256):
+                same_place = (found.collection_id, found.file_name) == (document.collection_id, document.file_name)
+                same_rights = readers_of(found) == upload.reader_ids and _may_read(principal, found)
+                if same_place and same_rights and upload.replaces in (None, found.document_id):
+                    return found, replace(
+                        document, document_id=found.document_id, version=found.version, created_at=found.created_at
+                    )
+        if before is None:
+            return None, document
+        return None, replace(
+            document, version=before.version + 1, created_at=before.created_at, collection_id=before.collection_id
+        )
+
+    async def _readable(self, work: UnitOfWork, principal: Principal, document_id: str) -> Document:
+        document = await work.documents.get(document_id)
+        collection = await work.collections.get(document.collection_id)
+        if not may_search(principal, collection) or not _may_read(principal, document):
+            raise NotFound("document_not_found", "there is no such document", param="document_id")
+        return document
+
+    async def _ensure_collection(self, work: UnitOfWork, collection_id: str) -> None:
+        if collection_id != DEFAULT_COLLECTION_ID:
+            return
+        if all(one.collection_id != collection_id for one in await work.collections.all()):
+            await work.collections.put(Collection(collection_id, "Documents", self._parts.clock.now()))
+
+    def _deed(
+        self, principal: Principal, action: str, object_id: str, **data: str | int | float | bool | None
+    ) -> AuditEntry:
+        return AuditEntry(new_id("aud"), self._parts.clock.now(), principal.subject, action, object_id, data=data)
+
+
+async def erase(parts: DocumentParts, tenant_id: str, document_id: str) -> None:
+    """Remove every copy of a document whose row is gone. Idempotent."""
+    await parts.vectors.delete(tenant_id, document_id)
+    for area in ("documents", "texts"):
+        names = [name async for name in parts.blobs.names(f"{tenant_id}/{area}/{document_id}.")]
+        for name in names:
+            await parts.blobs.delete(name)
+    await parts.cache.delete(password_key(tenant_id, document_id))
+
+
+def is_of_model(document: Document, model: str) -> bool:
+    """Whether the document is indexed with the embedding model of that name."""
+    return document.metadata.get(MODEL_KEY) == model
+
+
+def _may_read(principal: Principal, document: Document) -> bool:
+    readers = readers_of(document)
+    return not readers or principal.subject in readers
+
+
+def _checked_name(name: str) -> str:
+    """The last part of the name as the caller's system wrote it; it is only shown, never used as a path."""
+    shown = name.replace("\\", "/").rpartition("/")[2].strip()
+    if not shown or len(shown) > 255 or not shown.isprintable():
+        raise InvalidInput("bad_file_name", "a file needs a printable name of at most 255 characters", param="file")
+    return shown
+
+
+async def _pieces(spool: IO[bytes]) -> AsyncIterator[bytes]:
+    spool.seek(0)
+    while piece := spool.read(_PIECE_BYTES):
+        yield piece
+
+
+def _no_collection() -> NotFound:
+    return NotFound("collection_not_found", "there is no such collection", param="collection_id")

@@ -1,0 +1,289 @@
+"""Claims jobs and carries them through, under a lease that is kept alive. A worker may die between any two steps: the next one starts over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from voiceagent.documents.ingest import Ingest
+from voiceagent.documents.parts import ERASE, INGEST, MODEL_KEY, DocumentParts, file_blob, text_blob
+from voiceagent.documents.sandbox import ParseFailed
+from voiceagent.documents.service import DocumentService, erase, is_of_model
+from voiceagent.domain.document import Document
+from voiceagent.domain.events import Event
+from voiceagent.domain.job import Job
+from voiceagent.kit.errors import Conflict, NotFound, Problem
+from voiceagent.kit.ids import new_id
+from voiceagent.kit.tasks import TaskScope
+from voiceagent.ports.store import UnitOfWork
+
+_log = structlog.get_logger(__name__)
+
+LEASE_S = 30.0
+_BEAT_S = 8.0
+_IDLE_S = 0.5
+_TROUBLE_S = 5.0
+_RETRY_S = (2.0, 15.0, 60.0)
+_RECONCILE_S = 300.0
+_STALE = timedelta(minutes=10)
+_PROGRESS_STEP = 0.05
+_PAGE = 200
+_OPEN_STATES = ("queued", "parsing", "embedding")
+
+
+class DocumentWorker:
+    """Runs jobs one after another; start several for several at a time."""
+
+    def __init__(self, parts: DocumentParts, *, name: str | None = None, poll_s: float = _IDLE_S) -> None:
+        self._parts = parts
+        self._ingest = Ingest(parts)
+        self._service = DocumentService(parts)
+        self._name = name or new_id("worker")
+        self._poll_s = poll_s
+        self._retired: dict[str, set[str]] = {}
+
+    async def run(self) -> None:
+        """Work until cancelled. The job under way is then given up; its lease runs out and another worker takes it."""
+        reconciled_s = float("-inf")
+        while True:
+            try:
+                if self._parts.clock.monotonic_s() - reconciled_s >= _RECONCILE_S:
+                    reconciled_s = self._parts.clock.monotonic_s()
+                    await self.reconcile()
+                if not await self.run_one():
+                    await asyncio.sleep(self._poll_s)
+            except Problem as problem:  # the store is away: nothing can be done but wait for it
+                _log.warning("worker_waits", code=problem.code)
+                await asyncio.sleep(_TROUBLE_S)
+
+    async def run_one(self) -> bool:
+        """Claim one job and finish it, one way or another; False when there was none."""
+        job = await self._parts.store.queue.claim((INGEST, ERASE), worker=self._name, lease_s=LEASE_S)
+        if job is None:
+            return False
+        try:
+            async with self._lease(job):
+                await (self._ingest_one(job) if job.kind == INGEST else self._erase_one(job))
+        except Conflict as conflict:
+            if conflict.code != "lease_lost":
+                raise
+            _log.info("lease_lost", job_id=job.job_id)
+        except Problem as problem:
+            await self._postpone(job, problem.code)
+        except Exception as error:  # noqa: BLE001 - the boundary of a job: one that fails must not stop the worker
+            _log.error("job_broke", job_id=job.job_id, kind=job.kind, error=type(error).__name__)
+            await self._postpone(job, "internal")
+        return True
+
+    async def reconcile(self) -> None:
+        """Find documents whose jobs were lost or given up, and those that another model has indexed, and put that right."""
+        model = self._parts.embedder.capabilities.model
+        for tenant in await self._parts.store.directory.tenants():
+            in_use: set[str] = set()
+            async for document in self._documents(tenant.tenant_id):
+                in_use.add(str(document.metadata.get(MODEL_KEY, "")))
+                if document.state in _OPEN_STATES:
+                    await self._revive(tenant.tenant_id, document)
+                elif document.state == "ready" and not is_of_model(document, model):
+                    await self._enqueue(tenant.tenant_id, document, f"model:{model}:{document.updated_at.isoformat()}")
+            for retired in self._retired.pop(tenant.tenant_id, set()) - in_use:
+                await self._parts.vectors.drop(tenant.tenant_id, retired)
+
+    async def _ingest_one(self, job: Job) -> None:
+        document = await self._current(job)
+        if document is None:
+            await self._finish_without(job)
+            return
+        if document.state != "ready":
+            document = replace(document, state="parsing", progress=0.0)
+            await self._show(job.tenant_id, document)
+        shown = 0.0
+
+        async def progress(known: Document, share: float) -> None:
+            nonlocal shown
+            if share - shown >= _PROGRESS_STEP and known.state != "ready":
+                shown = share
+                await self._show(job.tenant_id, replace(known, state="embedding", progress=round(share, 3)))
+
+        try:
+            ready = await self._ingest.run(job.tenant_id, document, progress)
+        except ParseFailed as failure:
+            await self._fail(job, failure.code, failure.message)
+            return
+        await self._publish_ready(job, ready)
+
+    async def _publish_ready(self, job: Job, ready: Document) -> None:
+        superseded, before = False, ""
+        async with self._parts.store.begin(job.tenant_id) as work:
+            try:
+                now = await work.documents.get(ready.document_id)
+                superseded = now.version != ready.version
+            except NotFound:
+                now, superseded = ready, True
+            if not superseded:
+                await work.documents.put(replace(ready, collection_id=now.collection_id))
+                before = str(now.metadata.get(MODEL_KEY, ""))
+            await work.jobs.complete(job)
+        if superseded and now is ready:  # it was deleted while it was being read
+            await erase(self._parts, job.tenant_id, ready.document_id)
+            return
+        if not superseded:
+            if before and not is_of_model(ready, before):
+                self._retired.setdefault(job.tenant_id, set()).add(before)
+            await self._remove_older(job.tenant_id, ready)
+            await self._tell(job.tenant_id, "document_ready", ready.document_id)
+
+    async def _remove_older(self, tenant_id: str, ready: Document) -> None:
+        """The files and texts of versions that this one has replaced."""
+        kept = {file_blob(tenant_id, ready), text_blob(tenant_id, ready)}
+        for area in ("documents", "texts"):
+            names = [name async for name in self._parts.blobs.names(f"{tenant_id}/{area}/{ready.document_id}.")]
+            for name in names:
+                version = name.rpartition("/")[2].split(".")[1]
+                if name not in kept and version.isdigit() and int(version) < ready.version:
+                    await self._parts.blobs.delete(name)
+
+    async def _erase_one(self, job: Job) -> None:
+        async with self._parts.store.begin(job.tenant_id, read_only=True) as work:
+            try:
+                await work.documents.get(job.subject_id)
+            except NotFound:
+                exists = False
+            else:
+                exists = True
+        if not exists:
+            await erase(self._parts, job.tenant_id, job.subject_id)
+        async with self._parts.store.begin(job.tenant_id) as work:
+            await work.jobs.complete(job)
+        await self._tell(job.tenant_id, "document_deleted", job.subject_id)
+
+    async def _current(self, job: Job) -> Document | None:
+        """The document of the job; None when it is gone or a newer version has taken its place."""
+        async with self._parts.store.begin(job.tenant_id, read_only=True) as work:
+            try:
+                document = await work.documents.get(job.subject_id)
+            except NotFound:
+                return None
+        return document if document.version == job.payload.get("version") else None
+
+    async def _finish_without(self, job: Job) -> None:
+        async with self._parts.store.begin(job.tenant_id) as work:
+            await work.jobs.complete(job)
+
+    async def _show(self, tenant_id: str, document: Document) -> None:
+        """Write state and progress, unless the document was deleted or replaced meanwhile."""
+        async with self._parts.store.begin(tenant_id) as work:
+            try:
+                now = await work.documents.get(document.document_id)
+            except NotFound:
+                return
+            if now.version == document.version and now.state != "ready":
+                await work.documents.put(
+                    replace(now, state=document.state, progress=document.progress, updated_at=self._parts.clock.now())
+                )
+
+    async def _fail(self, job: Job, code: str, message: str) -> None:
+        """The file is at fault: trying again would not help. A ready document that cannot be read again stays ready."""
+        async with self._parts.store.begin(job.tenant_id) as work:
+            try:
+                document = await work.documents.get(job.subject_id)
+            except NotFound:
+                document = None
+            if document is not None and document.version == job.payload.get("version") and document.state != "ready":
+                await work.documents.put(_failed(document, code, message, self._parts))
+            await work.jobs.complete(job)
+        await self._tell(job.tenant_id, "document_failed", job.subject_id, code=code)
+
+    async def _postpone(self, job: Job, code: str) -> None:
+        """Try again later; when the attempts are used up, say so on the document."""
+        last = job.attempt >= job.max_attempts
+        retry_at = (
+            None if last else self._parts.clock.now() + timedelta(seconds=_RETRY_S[min(job.attempt, len(_RETRY_S)) - 1])
+        )
+        async with self._parts.store.begin(job.tenant_id) as work:
+            if last and job.kind == INGEST:
+                await self._give_up(work, job.subject_id, job.payload.get("version"), code)
+            await work.jobs.fail(job, error_code=code, retry_at=retry_at)
+
+    async def _give_up(self, work: UnitOfWork, document_id: str, version: object, code: str) -> None:
+        try:
+            document = await work.documents.get(document_id)
+        except NotFound:
+            return
+        if document.version == version and document.state != "ready":
+            message = "the document could not be processed; index it again later"
+            await work.documents.put(_failed(document, code, message, self._parts))
+
+    async def _revive(self, tenant_id: str, document: Document) -> None:
+        """A document that nobody has touched for long: its job was lost or given up. It gets one more, then it is given up too."""
+        if self._parts.clock.now() - document.updated_at < _STALE:
+            return
+        job = await self._enqueue(tenant_id, document, "revived")
+        if job.state in ("failed", "done"):
+            async with self._parts.store.begin(tenant_id) as work:
+                await self._give_up(work, document.document_id, document.version, job.error_code or "lease_expired")
+
+    async def _enqueue(self, tenant_id: str, document: Document, reason: str) -> Job:
+        """A job for the document under a key of its own, so that any number of workers make one of it."""
+        job = self._service.ingest_job(tenant_id, document, attempt=document.created_at)
+        key = f"{INGEST}:{document.document_id}:{document.version}:{reason}"
+        async with self._parts.store.begin(tenant_id) as work:
+            return await work.jobs.enqueue(replace(job, idempotency_key=key))
+
+    async def _documents(self, tenant_id: str) -> AsyncIterator[Document]:
+        before = None
+        while True:
+            async with self._parts.store.begin(tenant_id, read_only=True) as work:
+                rows = await work.documents.page(before=before, limit=_PAGE)
+            for row in rows:
+                yield row
+            if len(rows) < _PAGE:
+                return
+            before = rows[-1].created_at
+
+    async def _tell(self, tenant_id: str, kind: str, document_id: str, **data: str) -> None:
+        event = Event(new_id("evt"), tenant_id, kind, document_id, self._parts.clock.now(), dict(data))
+        try:
+            await self._parts.bus.publish(event)
+        except Problem as problem:  # a notice may be lost; the row says the same
+            _log.info("notice_lost", code=problem.code)
+
+    @asynccontextmanager
+    async def _lease(self, job: Job) -> AsyncIterator[None]:
+        """Keep the lease alive while the work goes on; when it is lost the work is cancelled, its effect would not be stored."""
+        work = asyncio.current_task()
+        lost = False
+
+        async def beat() -> None:
+            nonlocal lost
+            while True:
+                await asyncio.sleep(_BEAT_S)
+                try:
+                    held = await self._parts.store.queue.heartbeat(job, lease_s=LEASE_S)
+                except Problem:
+                    continue  # the lease still runs; the next beat may reach the store
+                if not held and work is not None:
+                    lost = True
+                    work.cancel()
+                    return
+
+        scope = TaskScope("lease")
+        scope.start(beat(), name=job.job_id)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not lost or work is None:
+                raise
+            work.uncancel()
+            raise Conflict("lease_lost", "another worker has taken over this job") from None
+        finally:
+            await scope.close(within_s=1.0)
+
+
+def _failed(document: Document, code: str, message: str, parts: DocumentParts) -> Document:
+    return replace(document, state="failed", failure_code=code, failure_message=message, updated_at=parts.clock.now())
