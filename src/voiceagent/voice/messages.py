@@ -33,13 +33,16 @@ class TurnDetection:
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """What a client may change of a session. None in `turn_detection` means manual turns: the client commits and asks."""
+    """What a client may change of a session. None in `turn_detection` means manual turns: the client commits and asks.
+
+    language: BCP-47 of the caller, None for the agent's.
+    """
 
     instructions: str | None = None
     model: str = ""
     voice: str = ""
     speed: float = 1.0
-    language: str = "en"
+    language: str | None = None
     output: Literal["audio", "text"] = "audio"
     transcription: bool = True
     transcription_prompt: str = ""

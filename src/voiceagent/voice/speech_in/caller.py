@@ -28,9 +28,10 @@ WINDOWS_A_STEP = 8
 class Caller:
     """Hears the caller for one session and performs the machine's effects that concern listening."""
 
-    def __init__(self, stage: Stage, parts: VoiceParts, on_asked: Callable[[Asked], None]) -> None:
+    def __init__(self, stage: Stage, parts: VoiceParts, language: str, on_asked: Callable[[Asked], None]) -> None:
         self._stage = stage
         self._parts = parts
+        self._language = language
         self._on_asked = on_asked
         self._detection = stage.settings.turn_detection
         self._speech = SpeechIn(parts.vad.open(), segment_rules_of(self._detection), self._edge)
@@ -168,7 +169,7 @@ class Caller:
         settings, settled = self._stage.settings, self._settled
         try:
             transcript = await self._parts.stt.transcribe(
-                pcm, language=settings.language or None, prompt=settings.transcription_prompt
+                pcm, language=settings.language or self._language or None, prompt=settings.transcription_prompt
             )
         except Problem as problem:
             now_s = self._parts.clock.monotonic_s()

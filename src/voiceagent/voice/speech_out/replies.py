@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import structlog
+
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.conversation import Message
 from voiceagent.domain.identity import Principal
@@ -22,6 +24,8 @@ from voiceagent.voice.speech_out.answer import Answer, AnswerPlan, Listener, Out
 from voiceagent.voice.speech_out.exchange import Exchange
 from voiceagent.voice.speech_out.ledger import Ledger
 from voiceagent.voice.stage import Asked, Stage, VoiceParts
+
+_log = structlog.get_logger(__name__)
 
 STORE_GATE_S = 0.05
 """Sound waits for the question to be stored, but no longer than this; the client learns of the storing in any case."""
@@ -202,8 +206,13 @@ class Replies:
         answer.cancel(reason)
 
     async def _run(self, answer: Answer) -> None:
-        outcome = await answer.run()
         plan = answer.plan
+        try:
+            outcome = await answer.run()
+        except Exception as error:  # noqa: BLE001 the boundary: a mistake of ours costs one answer, not the call
+            _log.error("answer_crashed", error=type(error).__name__)
+            outcome = answer.outcome
+            outcome.status, outcome.reason = "failed", "internal"
         self._answers.pop(plan.reply_no, None)
         if self._released is answer:
             self._ended = asyncio.current_task()
@@ -230,8 +239,9 @@ class Replies:
     def _keep_item(self, answer: Answer, outcome: Outcome) -> None:
         items, item_id = self._stage.items, answer.plan.item_id
         if item_id in items:
-            status = "completed" if outcome.status == "completed" else "incomplete"
-            items.replace(replace(items.get(item_id), text=outcome.heard, audio_ms=outcome.audio_ms, status=status))
+            whole = outcome.status == "completed"
+            item = replace(items.get(item_id), text=outcome.heard, audio_ms=outcome.audio_ms)
+            items.replace(replace(item, status="completed" if whole else "incomplete"))
         for call in outcome.calls:
             items.add(Item(new_id("item"), kind="function_call", role="assistant", call=call))
 

@@ -146,7 +146,7 @@ class SessionConfig:
             model=own_model(document["model"]),
             voice=said["voice"] if said["voice"] in self.voices else "",
             speed=float(said["speed"]),
-            language=words.get("language") or (words.get("languages") or ["en"])[0],
+            language=words.get("language") or (words.get("languages") or [None])[0],
             output=document["output_modalities"][0],
             transcription=heard["transcription"] is not None,
             transcription_prompt=_prompt_of(words),
