@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from tests.arch.source_tree import Module, modules, page
 
-from voiceagent.apps.reference import settings_page
+from voiceagent.apps.config.reference import settings_page
 from voiceagent.kit import errors
 
 PROBLEMS = {name for name, item in vars(errors).items() if isinstance(item, type) and issubclass(item, errors.Problem)}

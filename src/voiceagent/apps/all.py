@@ -20,7 +20,8 @@ def process(announce: Callable[[Parts, Any], None]) -> Process:
 
 async def _compose(parts: Parts) -> Sequence[Listener]:
     """In the order in which they stop: the doors first, what they lead to last."""
-    thinking = engine.service(parts, documents.service(parts))
+    knowing = documents.service(parts)
+    thinking = engine.service(parts, knowing)
     await engine.warm(thinking)
     documents.start_worker(parts)
     return [
@@ -28,5 +29,5 @@ async def _compose(parts: Parts) -> Sequence[Listener]:
         dashboard.listener(parts),
         voice.listener(parts, thinking),
         engine.listener(parts, thinking),
-        documents.listener(parts),
+        documents.listener(parts, knowing),
     ]

@@ -61,6 +61,7 @@ ADAPTERS: dict[str, dict[str, str]] = {
         **dict.fromkeys(_OPENAI, "voiceagent.adapters.embed.openai:open_embed"),
         "hashed": "voiceagent.adapters.embed.hashed:open_embed",
     },
+    "documents": dict.fromkeys(("http", "https"), "voiceagent.adapters.services.documents_http:open_documents"),
     "engine": dict.fromkeys(("http", "https"), "voiceagent.adapters.services.engine_http:open_engine"),
 }
 

@@ -8,9 +8,10 @@ from voiceagent import __version__
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.run import Process
 from voiceagent.documents.parts import DocumentLimits, DocumentParts
+from voiceagent.documents.server import create_documents
 from voiceagent.documents.service import DocumentService
 from voiceagent.documents.worker import DocumentWorker
-from voiceagent.web.app import AppOptions, create_app
+from voiceagent.web.app import AppOptions
 from voiceagent.web.serve import Listener
 from voiceagent.web.tokens import ServiceAuthenticator, ServiceTokens
 
@@ -27,11 +28,13 @@ def start_worker(parts: Parts) -> None:
     parts.background(DocumentWorker(_document_parts(parts)).run(), name="document_worker")
 
 
-def listener(parts: Parts) -> Listener:
-    """The document module on its port."""
+def listener(parts: Parts, documents: DocumentService) -> Listener:
+    """The document module on its port. Its workers run beside it (`start_worker`), or in processes of their own."""
     server = parts.settings.server
     auth = ServiceAuthenticator(ServiceTokens(parts.service_keys), "documents")
-    app = create_app("documents", title="voiceagent documents", auth=auth, options=AppOptions(version=__version__))
+    app = create_documents(
+        _document_parts(parts), auth=auth, service=documents, options=AppOptions(version=__version__)
+    )
     return Listener(app, server.documents_port, server.internal_host)
 
 
@@ -50,7 +53,7 @@ def _document_parts(parts: Parts) -> DocumentParts:
 
 
 async def _compose(parts: Parts) -> Sequence[Listener]:
-    return [listener(parts)]
+    return [listener(parts, service(parts))]
 
 
 PROCESS = Process("documents", PORTS, _compose)

@@ -22,7 +22,7 @@ from voiceagent.web.tokens import ServiceAuthenticator, ServiceTokens
 PORTS = ("store", "llm", "bus", "embed")
 
 
-def service(parts: Parts, documents: Documents | None) -> EngineService:
+def service(parts: Parts, documents: Documents) -> EngineService:
     """The engine itself."""
     router = Router({llm.capabilities.model: llm for llm in parts.llms}, clock=parts.clock)
     return EngineService(EngineParts(parts.store, router, documents, parts.bus, parts.clock))
@@ -43,7 +43,7 @@ async def warm(engine: EngineService) -> None:
 
 
 async def _compose(parts: Parts) -> Sequence[Listener]:
-    engine = service(parts, None)
+    engine = service(parts, await parts.remote_documents())
     await warm(engine)
     return [listener(parts, engine)]
 

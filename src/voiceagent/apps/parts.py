@@ -20,7 +20,7 @@ from voiceagent.ports.bus import Bus
 from voiceagent.ports.cache import Cache
 from voiceagent.ports.embed import Embedder
 from voiceagent.ports.llm import LanguageModel
-from voiceagent.ports.services import Engine
+from voiceagent.ports.services import Documents, Engine
 from voiceagent.ports.store import Store
 from voiceagent.ports.stt import SpeechToText
 from voiceagent.ports.tts import TextToSpeech
@@ -69,6 +69,10 @@ class Parts:
     async def remote_engine(self) -> Engine:
         """The engine in another process, called in the name of whoever calls us."""
         return cast(Engine, await self._remote("engine"))
+
+    async def remote_documents(self) -> Documents:
+        """The document module in another process."""
+        return cast(Documents, await self._remote("documents"))
 
     async def _remote(self, service: str) -> Any:
         tokens = ServiceTokens(self.service_keys)

@@ -1,4 +1,4 @@
-"""Every setting of the platform, by area: its type, its default, what it means. Where values come from stands in layers.py."""
+"""Every setting of the platform, by area: its type, its default, what it means. Where values come from stands in config/layers.py."""
 
 from __future__ import annotations
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from voiceagent.adapters.store.sql import open_store
+from voiceagent.apps.config.layers import load
 from voiceagent.apps.first_start import Credentials, first_start
 from voiceagent.apps.keyring import access_keys, service_keys
-from voiceagent.apps.layers import load
 from voiceagent.apps.run import data_folder
 from voiceagent.domain.identity import DEFAULT_TENANT_ID
 from voiceagent.gateway.passwords import Passwords

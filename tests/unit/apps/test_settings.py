@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from voiceagent.apps import guards, layers
+from voiceagent.apps.config import guards, layers
 from voiceagent.apps.settings import Settings, areas, is_secret, setting_names
 from voiceagent.kit.errors import Misconfigured
 

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded
 from voiceagent.apps.commands.outcome import out, print_json
-from voiceagent.apps.layers import Loaded
-from voiceagent.apps.reference import settings_page
+from voiceagent.apps.config.layers import Loaded
+from voiceagent.apps.config.reference import settings_page
 from voiceagent.apps.settings import setting_names
 
 app = typer.Typer(help="Show the settings.", no_args_is_help=True)

@@ -15,11 +15,11 @@ import typer
 from rich.table import Table
 
 from voiceagent import __version__
-from voiceagent.apps import guards
 from voiceagent.apps.build import ADAPTERS, found
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded
 from voiceagent.apps.commands.outcome import UNAVAILABLE, out, plain, print_json
 from voiceagent.apps.commands.talk import sounddevice
+from voiceagent.apps.config import guards
 from voiceagent.apps.settings import Settings, areas
 from voiceagent.kit.errors import Problem
 from voiceagent.models.store import ModelStore

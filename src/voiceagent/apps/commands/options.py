@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from voiceagent.apps import guards, layers
+from voiceagent.apps.config import guards, layers
+from voiceagent.apps.config.layers import Loaded
 from voiceagent.apps.first_start import KEY_FILE
-from voiceagent.apps.layers import Loaded
 from voiceagent.apps.run import warn
 from voiceagent.apps.settings import Settings
 from voiceagent.kit.errors import InvalidInput

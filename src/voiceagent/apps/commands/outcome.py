@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from voiceagent.kit.errors import (
+    Conflict,
     Forbidden,
     InvalidInput,
     Misconfigured,
