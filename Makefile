@@ -29,6 +29,7 @@ models: $(STAMP)-core
 	@$(BIN)/voiceagent models pull
 
 test: $(STAMP)-test ## every test; names what it skips and why
+	@$(BIN)/voiceagent models pull || echo "some models are missing: tests that need them are skipped" >&2
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(STAMP)-test ## style, types, import contracts, architecture
