@@ -117,4 +117,4 @@ def open_cache(url: str, *, deadline_s: float = DEADLINE_S) -> RedisCache:
         )
     except ValueError as failure:
         raise Misconfigured("cache_url", "the cache's URL is redis://HOST:PORT/NUMBER") from failure
-    return RedisCache(Redis.from_pool(pool))
+    return RedisCache(Redis.from_pool(pool), deadline_s=deadline_s)
