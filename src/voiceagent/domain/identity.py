@@ -52,7 +52,10 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person. password_hash is Argon2id in PHC form."""
+    """A person. password_hash is Argon2id in PHC form; "" until an invitation is accepted, and then no password fits.
+
+    epoch: raised whenever everything that was issued to this person must end (password, role, standing).
+    """
 
     user_id: str
     tenant_id: str
@@ -61,6 +64,7 @@ class User:
     password_hash: str
     created_at: datetime
     disabled: bool = False
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +91,68 @@ class Tenant:
     tenant_id: str
     name: str
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One sign-in of one person. Good while nobody ended it, its time lasts, and its epoch is still the person's.
+
+    method: password | oidc.
+    """
+
+    session_id: str
+    user_id: str
+    epoch: int
+    method: str
+    created_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None = None
+
+    def stands(self, user: User, now: datetime) -> bool:
+        return self.ended_at is None and now < self.expires_at and self.epoch == user.epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A secret that was handed out for one purpose: only its SHA-256 is kept.
+
+    kind: refresh | cookie | invitation | reset.  session_id: the session that it belongs to, "" for none.
+    """
+
+    secret_sha256: str
+    tenant_id: str
+    kind: str
+    user_id: str
+    session_id: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomRole:
+    """A named set of scopes that a tenant made for itself, beside ROLES."""
+
+    name: str
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactor:
+    """A person's authenticator app. secret: base 32.  last_step: the newest time step whose code was used; no code works twice.
+
+    recovery_sha256s: codes that work once each when the app is lost.
+    """
+
+    user_id: str
+    secret: str
+    confirmed_at: datetime | None = None
+    last_step: int = 0
+    recovery_sha256s: tuple[str, ...] = ()
+
+
+def scopes_of(role: str, custom: tuple[CustomRole, ...] = ()) -> frozenset[str]:
+    """What a role may do; nothing when there is no such role. The built-in ones cannot be redefined."""
+    if role in ROLES:
+        return ROLES[role]
+    return next((one.scopes for one in custom if one.name == role), frozenset())

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.conversation import Conversation, Turn
-from voiceagent.domain.identity import ApiKey, Tenant, User
+from voiceagent.domain.identity import ApiKey, Grant, Tenant, User
+from voiceagent.ports.access import Access
 from voiceagent.ports.audit import Audit
 from voiceagent.ports.library import Collections, DocumentRows
 from voiceagent.ports.work import Jobs, Queue
@@ -77,6 +78,10 @@ class Keys(Protocol):
         """Mark it revoked; False when there is none. Idempotent: the first time stays."""
         ...
 
+    async def expire(self, key_id: str, at: datetime) -> bool:
+        """Let it end at `at`, or earlier if it was to end earlier; False when there is none."""
+        ...
+
 
 class Users(Protocol):
     """Users of the tenant."""
@@ -133,6 +138,8 @@ class UnitOfWork(Protocol):
     @property
     def users(self) -> Users: ...
     @property
+    def access(self) -> Access: ...
+    @property
     def documents(self) -> DocumentRows: ...
     @property
     def collections(self) -> Collections: ...
@@ -153,6 +160,10 @@ class Directory(Protocol):
 
     async def user_by_email(self, email: str) -> User | None:
         """The user with this e-mail, compared without case."""
+        ...
+
+    async def grant_by_sha256(self, secret_sha256: str) -> Grant | None:
+        """The grant with this digest, used or not, in time or not; None when there is none."""
         ...
 
     async def tenants(self) -> tuple[Tenant, ...]:

@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Executable, delete, func, select, update
+from sqlalchemy import Executable, case, delete, func, select, update
 
 from voiceagent.adapters.store.database import Database
 from voiceagent.adapters.store.scope import Scope, insert_new, mine, param, restored, upsert
-from voiceagent.adapters.store.tables import api_keys, settings, tenants, users
-from voiceagent.domain.identity import ApiKey, Tenant, User
+from voiceagent.adapters.store.tables import api_keys, grants, settings, tenants, users
+from voiceagent.domain.identity import ApiKey, Grant, Tenant, User
 from voiceagent.kit.clock import Clock
 from voiceagent.kit.errors import Conflict, NotFound, Problem
 
@@ -23,6 +23,13 @@ _ALL_KEYS = select(api_keys).where(mine(api_keys)).order_by(api_keys.c.created_a
 _KEY_EXISTS = select(api_keys.c.key_id).where(mine(api_keys, "key_id"))
 _REVOKE = update(api_keys).where(mine(api_keys, "key_id"))
 _REVOKE = _REVOKE.values(revoked_at=func.coalesce(api_keys.c.revoked_at, param("at", api_keys.c.revoked_at)))
+_EXPIRE = update(api_keys).where(mine(api_keys, "key_id"))
+_EXPIRE = _EXPIRE.values(
+    expires_at=case(
+        (api_keys.c.expires_at < param("at", api_keys.c.expires_at), api_keys.c.expires_at),
+        else_=param("at", api_keys.c.expires_at),
+    )
+)
 _GET_USER = select(users).where(mine(users, "user_id"))
 _ALL_USERS = select(users).where(mine(users)).order_by(users.c.email_key)
 _TAKEN = select(users.c.user_id).where(
@@ -30,6 +37,7 @@ _TAKEN = select(users.c.user_id).where(
 )
 _KEY_BY_SHA256 = select(api_keys).where(api_keys.c.secret_sha256 == param("secret_sha256"))
 _USER_BY_EMAIL = select(users).where(users.c.email_key == param("email_key"))
+_GRANT_BY_SHA256 = select(grants).where(grants.c.secret_sha256 == param("secret_sha256"))
 _TENANTS = select(tenants).order_by(tenants.c.created_at, tenants.c.tenant_id)
 _USED = (
     update(api_keys)
@@ -59,6 +67,9 @@ class SqlKeys:
 
     async def revoke(self, key_id: str, at: datetime) -> bool:
         return await self._scope.changed(_REVOKE, key_id=key_id, at=at)
+
+    async def expire(self, key_id: str, at: datetime) -> bool:
+        return await self._scope.changed(_EXPIRE, key_id=key_id, at=at)
 
 
 class SqlUsers:
@@ -127,6 +138,10 @@ class SqlDirectory:
     async def user_by_email(self, email: str) -> User | None:
         row = await self._found(_USER_BY_EMAIL, "email_key", email_key(email))
         return None if row is None else restored(User, row)
+
+    async def grant_by_sha256(self, secret_sha256: str) -> Grant | None:
+        row = await self._found(_GRANT_BY_SHA256, "secret_sha256", secret_sha256)
+        return None if row is None else restored(Grant, row)
 
     async def tenants(self) -> tuple[Tenant, ...]:
         async with self._database.transaction({}, "read") as connection:

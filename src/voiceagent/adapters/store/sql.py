@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from voiceagent.adapters.store.access import SqlAccess
 from voiceagent.adapters.store.conversations import SqlAgents, SqlConversations
 from voiceagent.adapters.store.database import Database, Dialect, Mode
 from voiceagent.adapters.store.identities import SqlDirectory, SqlKeys, SqlSettings, SqlUsers
@@ -46,6 +47,10 @@ class SqlUnitOfWork:
     @cached_property
     def users(self) -> SqlUsers:
         return SqlUsers(self._scope)
+
+    @cached_property
+    def access(self) -> SqlAccess:
+        return SqlAccess(self._scope)
 
     @cached_property
     def documents(self) -> SqlDocuments:

@@ -69,8 +69,47 @@ users = _tenant_table(
     _text("password_hash"),
     _at("created_at"),
     Column("disabled", Boolean, nullable=False),
+    Column("epoch", Integer, nullable=False, server_default="0"),
     UniqueConstraint("email_key"),
 )
+
+sessions = _tenant_table(
+    "sessions",
+    "session_id",
+    _text("user_id"),
+    _count("epoch"),
+    _text("method"),
+    _at("created_at"),
+    _at("expires_at"),
+    _at("ended_at", nullable=True),
+    Index(None, "tenant_id", "user_id"),
+)
+
+grants = _tenant_table(
+    "grants",
+    "secret_sha256",
+    _text("kind"),
+    _text("user_id"),
+    _text("session_id"),
+    _at("created_at"),
+    _at("expires_at"),
+    _at("used_at", nullable=True),
+    UniqueConstraint("secret_sha256"),
+    Index(None, "tenant_id", "user_id"),
+)
+
+roles = _tenant_table("roles", "name", Column("scopes", Plain, nullable=False))
+
+second_factors = _tenant_table(
+    "second_factors",
+    "user_id",
+    _text("secret"),
+    _at("confirmed_at", nullable=True),
+    Column("last_step", BigInteger, nullable=False),
+    Column("recovery_sha256s", Plain, nullable=False),
+)
+
+identity_links = _tenant_table("identity_links", "external_sha256", _text("user_id"), _at("created_at"))
 
 api_keys = _tenant_table(
     "api_keys",
