@@ -26,8 +26,8 @@ from fastapi import Depends, FastAPI, WebSocket
 from voiceagent.adapters.cache.memory import MemoryCache
 from voiceagent.adapters.store.sql import open_store
 from voiceagent.domain.identity import ROLES, Principal, Tenant
-from voiceagent.gateway.callers import GatewayRates
-from voiceagent.gateway.keys import KeyOrder, new_key
+from voiceagent.gateway.identity.callers import GatewayRates
+from voiceagent.gateway.identity.keys import KeyOrder, new_key
 from voiceagent.gateway.link import LinkOptions
 from voiceagent.gateway.parts import GatewayParts
 from voiceagent.gateway.server import create_gateway

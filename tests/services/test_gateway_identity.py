@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.support.gateway_rig import PLENTY, Rig, gateway_rig, problem_of
 
 from voiceagent.domain.identity import ROLES, Principal
-from voiceagent.gateway import remembered
-from voiceagent.gateway.callers import GatewayRates
+from voiceagent.gateway.identity import remembered
+from voiceagent.gateway.identity.callers import GatewayRates
 from voiceagent.web.auth import Open, all_routes, declared
 from voiceagent.web.limits import Rate
 from voiceagent.web.tokens import AccessTokens

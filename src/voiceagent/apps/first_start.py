@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voiceagent.domain.identity import DEFAULT_TENANT_ID, Tenant, User
-from voiceagent.gateway.keys import KeyOrder, new_key
-from voiceagent.gateway.passwords import Passwords
+from voiceagent.gateway.identity.keys import KeyOrder, new_key
+from voiceagent.gateway.identity.passwords import Passwords
 from voiceagent.kit.clock import Clock
 from voiceagent.kit.crypto import random_token
 from voiceagent.kit.errors import Conflict, Misconfigured

@@ -10,7 +10,7 @@ from voiceagent.apps.keyring import access_keys
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.run import Process
 from voiceagent.apps.settings import Settings
-from voiceagent.gateway.callers import GatewayRates
+from voiceagent.gateway.identity.callers import GatewayRates
 from voiceagent.gateway.parts import GatewayParts
 from voiceagent.gateway.server import create_gateway
 from voiceagent.web.app import AppOptions

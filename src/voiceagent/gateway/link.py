@@ -12,7 +12,10 @@ from starlette.requests import HTTPConnection
 from yarl import URL
 
 from voiceagent.gateway.headers import check_path, request_headers
-from voiceagent.gateway.upstreams import Upstream, Upstreams
+from voiceagent.kit.calls.balance import Upstream, Upstreams
+from voiceagent.kit.calls.inflight import InFlight
+from voiceagent.kit.calls.travel import LEFT_MS
+from voiceagent.kit.calls.upkeep import Find, follow, probe, refresh
 from voiceagent.kit.errors import Unauthenticated
 from voiceagent.kit.tasks import TaskScope
 from voiceagent.web.context import context_of
@@ -30,11 +33,13 @@ class LinkOptions:
     """silence_s: the longest pause before and inside an answer.  connect_s: for a connection.
 
     probes: ask services all the time whether they live, so that a hung process is noticed; for services in other processes.
+    find: where services run, when that changes while the gateway runs.
     """
 
     silence_s: float = SILENCE_WITHIN_S
     connect_s: float = CONNECT_WITHIN_S
     probes: bool = True
+    find: Find | None = None
 
 
 class Links:
@@ -47,6 +52,7 @@ class Links:
         self._tokens = tokens
         self.options = options or LinkOptions()
         self._client: aiohttp.ClientSession | None = None
+        self.sockets = InFlight()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -65,9 +71,12 @@ class Links:
             max_field_size=32 * 1024,
         ) as client:
             self._client = client
-            if options.probes:
-                for upstreams in self._upstreams.values():
-                    probes.start(upstreams.probe(client), name=upstreams.service)
+            for upstreams in self._upstreams.values():
+                if options.find is not None:
+                    await refresh(upstreams, options.find)
+                    probes.start(follow(upstreams, options.find), name=f"{upstreams.service}.follow")
+                if options.probes:
+                    probes.start(probe(upstreams, client), name=upstreams.service)
             try:
                 yield
             finally:
@@ -98,6 +107,8 @@ class Links:
         headers = request_headers(conn.scope["headers"])
         headers[SERVICE_HEADER] = self._tokens.issue(context.principal, service)
         headers["X-Request-Id"] = context.request_id
+        if conn.scope["type"] == "http":
+            headers[LEFT_MS] = str(round(self.options.silence_s * 1000))
         return headers
 
 

@@ -8,9 +8,9 @@ from typing import cast
 
 from starlette.requests import HTTPConnection
 
-from voiceagent.gateway.callers import GatewayRates, Identities
+from voiceagent.gateway.identity.callers import GatewayRates, Identities
+from voiceagent.gateway.identity.passwords import Passwords
 from voiceagent.gateway.link import LinkOptions, Links
-from voiceagent.gateway.passwords import Passwords
 from voiceagent.ports.cache import Cache
 from voiceagent.ports.store import Store
 from voiceagent.web.app import AppOptions

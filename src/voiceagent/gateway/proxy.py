@@ -12,11 +12,13 @@ from starlette.types import Receive, Scope, Send
 
 from voiceagent.gateway.headers import content_length, response_headers
 from voiceagent.gateway.link import Links, target
-from voiceagent.gateway.upstreams import Upstream
+from voiceagent.kit.calls.balance import Upstream
 from voiceagent.kit.errors import DeadlineExceeded, Problem
 
 _WHOLE_BYTES = 64 * 1024
 """Answers up to this size are passed in one piece."""
+
+_REPEATABLE = ("GET", "HEAD")
 
 _log = structlog.get_logger(__name__)
 
@@ -123,11 +125,19 @@ class _Passage:
                 except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                     self._upstreams.failed(upstream)
                     failed = upstream
-                    if last or self._body.started or len(self._upstreams.all) == 1:
+                    if last or self._body.started or not self._upstreams.may_retry():
                         raise self._upstreams.unavailable() from error
                 except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                    self._broken(error)
-                    return
+                    failed = upstream
+                    if last or not self._may_repeat(error):
+                        self._broken(error)
+                        return
+
+    def _may_repeat(self, error: Exception) -> bool:
+        """Whether another address may be asked although this one may have begun: only for reads, before the first byte of an answer."""
+        lost = isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError)
+        unread = not self._answering and not self._body.started and self._conn.scope["method"] in _REPEATABLE
+        return lost and unread and self._upstreams.may_retry()
 
     def _broken(self, error: Exception) -> None:
         """The connection to the service failed after it was made: nothing may be tried twice."""

@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from voiceagent.gateway import routes_health, routes_keys, routes_people
-from voiceagent.gateway.callers import GatewayAuthenticator, Identities
+from voiceagent.gateway import routes_health
+from voiceagent.gateway.identity.callers import GatewayAuthenticator, Identities
+from voiceagent.gateway.identity.passwords import Passwords
+from voiceagent.gateway.identity.routes import keys, people
 from voiceagent.gateway.link import Links
 from voiceagent.gateway.parts import Gateway, GatewayParts
-from voiceagent.gateway.passwords import Passwords
 from voiceagent.gateway.routes_proxied import add_proxied
 from voiceagent.web.app import create_app
 from voiceagent.web.limits import Limiter
@@ -34,7 +35,7 @@ def create_gateway(parts: GatewayParts) -> FastAPI:
     )
     app.state.gateway = gateway
     app.state.ready = lambda: _ready(gateway)
-    for router in (routes_keys.router, routes_people.router, routes_health.router):
+    for router in (keys.router, people.router, routes_health.router):
         app.include_router(router)
     add_proxied(app, links)
     return app

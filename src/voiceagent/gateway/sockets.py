@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from contextlib import ExitStack
 
 import aiohttp
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
 from voiceagent.gateway.link import Links, target
-from voiceagent.gateway.upstreams import Upstreams
-from voiceagent.kit.errors import DeadlineExceeded, Forbidden, NotFound, Problem, Unauthenticated
+from voiceagent.kit.calls.balance import Upstream, Upstreams
+from voiceagent.kit.errors import DeadlineExceeded, Forbidden, NotFound, Problem, Unauthenticated, Unavailable
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 HANDSHAKE_WITHIN_S = 10.0
@@ -36,15 +37,28 @@ class SocketProxy:
         conn = HTTPConnection(scope)
         upstreams = self._links.to(self._service)
         await receive()  # websocket.connect
-        with upstreams.lease() as upstream:
-            upper = await self._connect(upstreams, str(target(upstream, conn)), conn)
+        with self._links.sockets.one(), ExitStack() as leases:
+            upper = await self._connected(upstreams, conn, leases)
             try:
                 await send({"type": "websocket.accept", "subprotocol": upper.protocol})
                 await _pump(upper, receive, send)
             finally:
                 await _closed(upper, 1001)
 
-    async def _connect(self, upstreams: Upstreams, url: str, conn: HTTPConnection) -> Upper:
+    async def _connected(self, upstreams: Upstreams, conn: HTTPConnection, leases: ExitStack) -> Upper:
+        """A socket at the best address, or at the next one when that takes no more. Where it is it stays."""
+        upstream = leases.enter_context(upstreams.lease())
+        try:
+            return await self._connect(upstreams, upstream, conn)
+        except Unavailable:
+            if not upstreams.may_retry():
+                raise
+            leases.close()
+            other = leases.enter_context(upstreams.lease(but=upstream))
+            return await self._connect(upstreams, other, conn)
+
+    async def _connect(self, upstreams: Upstreams, upstream: Upstream, conn: HTTPConnection) -> Upper:
+        url = str(target(upstream, conn))
         protocols = [name for name in conn.scope["subprotocols"] if not name.startswith(_KEY_SUBPROTOCOL)]
         try:
             async with asyncio.timeout(HANDSHAKE_WITHIN_S):
@@ -64,6 +78,7 @@ class SocketProxy:
         except TimeoutError as error:
             raise DeadlineExceeded("service_deadline", f"The {self._service} service took too long.") from error
         except (aiohttp.ClientError, OSError) as error:
+            upstreams.failed(upstream)
             raise upstreams.unavailable() from error
 
 

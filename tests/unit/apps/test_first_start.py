@@ -15,7 +15,7 @@ from voiceagent.apps.first_start import Credentials, first_start
 from voiceagent.apps.keyring import access_keys, service_keys
 from voiceagent.apps.run import data_folder
 from voiceagent.domain.identity import DEFAULT_TENANT_ID
-from voiceagent.gateway.passwords import Passwords
+from voiceagent.gateway.identity.passwords import Passwords
 from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.crypto import sha256_hex
 from voiceagent.kit.errors import Misconfigured

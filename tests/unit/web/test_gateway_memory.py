@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from voiceagent.gateway.remembered import FRESH_S, REMEMBERED_S, Remembered
+from voiceagent.gateway.identity.remembered import FRESH_S, REMEMBERED_S, Remembered
 from voiceagent.kit.errors import Unavailable
 
 

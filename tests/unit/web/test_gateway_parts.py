@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voiceagent.gateway.headers import check_path, content_length, request_headers, response_headers
-from voiceagent.gateway.keys import is_well_formed, new_secret
-from voiceagent.gateway.upstreams import Upstreams
+from voiceagent.gateway.identity.keys import is_well_formed, new_secret
+from voiceagent.kit.calls.balance import Upstreams
 from voiceagent.kit.errors import InvalidInput, Unavailable
 
 

@@ -10,7 +10,7 @@ from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOp
 from voiceagent.apps.commands.outcome import out, print_json
 from voiceagent.apps.commands.stores import with_store
 from voiceagent.domain.identity import DEFAULT_TENANT_ID, ROLES, User
-from voiceagent.gateway.passwords import Passwords
+from voiceagent.gateway.identity.passwords import Passwords
 from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.crypto import random_token
 from voiceagent.kit.errors import InvalidInput

@@ -12,7 +12,7 @@ from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOp
 from voiceagent.apps.commands.outcome import out, plain, print_json
 from voiceagent.apps.commands.stores import with_store
 from voiceagent.domain.identity import DEFAULT_TENANT_ID, SCOPES, ApiKey, User
-from voiceagent.gateway.keys import KeyOrder, new_key
+from voiceagent.gateway.identity.keys import KeyOrder, new_key
 from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.errors import InvalidInput, NotFound
 from voiceagent.ports.store import Store

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from voiceagent.domain.identity import ROLES, Principal, User
-from voiceagent.gateway.callers import address_of
 from voiceagent.gateway.deeds import deed
+from voiceagent.gateway.identity.callers import address_of
 from voiceagent.gateway.parts import Gateway, gateway_of
 from voiceagent.kit.errors import Conflict, Forbidden, Unauthenticated
 from voiceagent.kit.ids import new_id

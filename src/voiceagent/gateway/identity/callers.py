@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from voiceagent.domain.identity import ROLES, ApiKey, Principal, User
-from voiceagent.gateway.keys import is_well_formed
-from voiceagent.gateway.remembered import Remembered
+from voiceagent.gateway.identity.keys import is_well_formed
+from voiceagent.gateway.identity.remembered import Remembered
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.crypto import sha256_hex
 from voiceagent.kit.errors import Forbidden, NotFound, Unauthenticated

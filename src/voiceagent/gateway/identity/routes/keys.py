@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from voiceagent.domain.identity import SCOPES, ApiKey, Principal
 from voiceagent.gateway.deeds import deed
-from voiceagent.gateway.keys import KEY_ID, KeyOrder, new_key
+from voiceagent.gateway.identity.keys import KEY_ID, KeyOrder, new_key
 from voiceagent.gateway.parts import Gateway, gateway_of
 from voiceagent.kit.errors import Forbidden, InvalidInput, NotFound
 from voiceagent.web.app import Router

@@ -1,0 +1,1 @@
+"""The routes of keys, people, roles, signing in and the caller itself."""
