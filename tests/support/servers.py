@@ -5,11 +5,13 @@ As a plugin-free module its fixtures are imported by the test files that need th
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -25,6 +27,15 @@ READY_S = 60.0
 S3_USER, S3_SECRET = "tester", "testtesttest"
 BUCKET = "objects"
 WEAVIATE_KEY = "test-key"
+
+
+_libc = ctypes.CDLL(None)
+
+
+def _die_with_parent() -> None:
+    """Linux: a server does not outlive tests that were killed. The number is PR_SET_PDEATHSIG."""
+    if sys.platform == "linux":
+        _libc.prctl(1, signal.SIGKILL)
 
 
 def binary(name: str, *folders: str) -> str:
@@ -58,6 +69,7 @@ def running(
             stdin=subprocess.DEVNULL,
             env=os.environ | (env or {}),
             start_new_session=True,
+            preexec_fn=_die_with_parent,
         )
     try:
         deadline = time.monotonic() + READY_S
