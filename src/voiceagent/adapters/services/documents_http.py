@@ -2,48 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
 
 import aiohttp
 from pydantic import ValidationError
 
+from voiceagent.adapters.services.line import Call, ServiceLine, ServiceToken
 from voiceagent.domain.document import Passage, SearchQuery
 from voiceagent.domain.identity import Principal
+from voiceagent.kit.calls.balance import Upstreams
+from voiceagent.kit.calls.upkeep import Find
 from voiceagent.kit.errors import DeadlineExceeded, InvalidInput, NotFound, Problem, Unavailable
 from voiceagent.ports.documents_wire import PASSAGES, SEARCH_QUERY
 
-_HEADER = "X-Voiceagent-Service"
-_CONNECT_S = 1.0
+_PATH = "/internal/documents/search"
 _GRACE_S = 0.05
 _STATUS: dict[int, type[Problem]] = {400: InvalidInput, 404: NotFound, 504: DeadlineExceeded}
 
-ServiceToken = Callable[[Principal], str]
-"""Makes the service token with which the document module is called in a caller's name."""
 
-
-def open_documents(url: str, *, service_token: ServiceToken) -> DocumentsHttp:
-    """The document module at `http://host:port`. Connects at the first call."""
-    return DocumentsHttp(url, service_token)
+def open_documents(
+    url: str, *, service_token: ServiceToken, urls: tuple[str, ...] = (), find: Find | None = None
+) -> DocumentsHttp:
+    """The document module at `http://host:port`, or at all of `urls`, or wherever `find` says. Connects at the first call."""
+    return DocumentsHttp(ServiceLine(Upstreams("documents", urls or (url,)), service_token, find))
 
 
 class DocumentsHttp:
     """Implements ports.services.Documents."""
 
-    def __init__(self, url: str, service_token: ServiceToken) -> None:
-        self._url = f"{url.rstrip('/')}/internal/documents/search"
-        self._token = service_token
-        self._http: aiohttp.ClientSession | None = None
+    def __init__(self, line: ServiceLine) -> None:
+        self._line = line
 
     async def search(self, principal: Principal, query: SearchQuery) -> tuple[Passage, ...]:
-        if self._http is None:
-            self._http = aiohttp.ClientSession()
-        timeout = aiohttp.ClientTimeout(total=query.deadline_s + _GRACE_S, connect=_CONNECT_S)
-        headers = {_HEADER: self._token(principal), "content-type": "application/json"}
-        body = SEARCH_QUERY.dump_json(query)
+        within_s = query.deadline_s + _GRACE_S
+        call = Call(_PATH, principal, SEARCH_QUERY.dump_json(query), within_s, repeatable=True)
         try:
-            async with self._http.post(
-                self._url, data=body, headers=headers, timeout=timeout, allow_redirects=False
-            ) as answer:
+            async with asyncio.timeout(within_s), self._line.sent(call) as answer:
                 if answer.status != 200:
                     raise await _refusal(answer)
                 return PASSAGES.validate_json(await answer.read())
@@ -54,8 +48,7 @@ class DocumentsHttp:
 
     async def close(self) -> None:
         """Close connections. Idempotent."""
-        if self._http is not None:
-            await self._http.close()
+        await self._line.close()
 
 
 async def _refusal(answer: aiohttp.ClientResponse) -> Problem:

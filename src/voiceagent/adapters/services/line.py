@@ -1,0 +1,137 @@
+"""The line from one service to another: which address takes a call, who signs it, what is tried again. Reads no answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+
+from voiceagent.domain.identity import Principal
+from voiceagent.kit.calls.balance import Upstream, Upstreams
+from voiceagent.kit.calls.travel import departing, left_s
+from voiceagent.kit.calls.upkeep import Find, follow, probe, refresh
+from voiceagent.kit.errors import Unavailable
+from voiceagent.kit.tasks import TaskScope
+
+CONNECT_S = 1.0
+HEADER = "X-Voiceagent-Service"
+_LINE_BYTES = 1 << 20
+
+ServiceToken = Callable[[Principal], str]
+"""Makes the service token with which a service is called in a caller's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call to make. within_s: until its answer begins.  repeatable: twice has the effect of once.
+
+    loyal_to: calls with the same words go to the same address where they can, because it remembers them.
+    """
+
+    path: str
+    principal: Principal
+    body: bytes
+    within_s: float
+    repeatable: bool = False
+    loyal_to: str = ""
+
+
+class ServiceLine:
+    """Connections to all addresses of one service. Belongs to the event loop of its first call."""
+
+    def __init__(self, upstreams: Upstreams, token: ServiceToken, find: Find | None = None) -> None:
+        self._upstreams = upstreams
+        self._token = token
+        self._find = find
+        self._http: aiohttp.ClientSession | None = None
+        self._upkeep = TaskScope(f"{upstreams.service}.upkeep")
+        self._opening = asyncio.Lock()
+        self._closed = False
+
+    @asynccontextmanager
+    async def sent(self, call: Call) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer of the service, from its first byte on; what is not read of it is cut off at the end of the block.
+
+        Raises TimeoutError after `within_s`, or when the call that caused this one has no time left; ConnectionError or
+        aiohttp.ClientError when no address takes the call.
+        """
+        http = await self._opened()
+        with ExitStack() as leases:
+            async with asyncio.timeout(left_s(call.within_s)):
+                response = await self._begun(http, call, leases)
+            try:
+                yield response
+            finally:
+                response.close()  # gives the connection back when everything was read
+
+    async def _begun(self, http: aiohttp.ClientSession, call: Call, leases: ExitStack) -> aiohttp.ClientResponse:
+        try:
+            return await self._tried(http, call, leases.enter_context(self._upstreams.lease(loyal_to=call.loyal_to)))
+        except _Refused as refused:
+            if not (refused.unsent or call.repeatable) or not self._upstreams.may_retry():
+                raise refused.error from refused
+            leases.close()
+            other = refused.upstream if len(self._upstreams.all) > 1 else None
+        except Unavailable as problem:
+            raise ConnectionRefusedError(problem.message) from problem
+        try:
+            return await self._tried(http, call, leases.enter_context(self._upstreams.lease(but=other)))
+        except _Refused as refused:
+            raise refused.error from refused
+        except Unavailable as problem:
+            raise ConnectionRefusedError(problem.message) from problem
+
+    async def _tried(self, http: aiohttp.ClientSession, call: Call, upstream: Upstream) -> aiohttp.ClientResponse:
+        headers = departing(left_s(call.within_s)) | {
+            HEADER: self._token(call.principal),
+            "Content-Type": "application/json",
+        }
+        try:
+            response = await http.post(upstream.url + call.path, data=call.body, headers=headers, allow_redirects=False)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            self._upstreams.failed(upstream)
+            raise _Refused(error, upstream, unsent=True) from error
+        except TimeoutError:
+            raise
+        except (aiohttp.ClientError, OSError) as error:
+            raise _Refused(error, upstream, unsent=False) from error
+        self._upstreams.worked(upstream)
+        return response
+
+    async def _opened(self) -> aiohttp.ClientSession:
+        async with self._opening:
+            if self._closed:
+                raise ConnectionAbortedError("the line is closed")
+            if self._http is None:
+                self._http = aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=20),
+                    timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_S),
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    read_bufsize=_LINE_BYTES,
+                )
+                self._upkeep.start(probe(self._upstreams, self._http), name="probe")
+                if self._find is not None:
+                    await refresh(self._upstreams, self._find)
+                    self._upkeep.start(follow(self._upstreams, self._find), name="follow")
+            return self._http
+
+    async def close(self) -> None:
+        """Close connections. Idempotent."""
+        self._closed = True
+        await self._upkeep.close(within_s=1.0)
+        http, self._http = self._http, None
+        if http is not None:
+            await http.close()
+
+
+class _Refused(Exception):
+    """An address did not answer. unsent: it did not even take the connection, so that nothing can have happened."""
+
+    def __init__(self, error: Exception, upstream: Upstream, *, unsent: bool) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.upstream = upstream
+        self.unsent = unsent

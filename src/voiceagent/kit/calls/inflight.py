@@ -1,0 +1,40 @@
+"""What is under way in this process, counted, so that a process that stops can wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class InFlight:
+    """Counts; belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    def __len__(self) -> int:
+        return self._count
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Something is under way for the length of the block."""
+        self._count += 1
+        self._none.clear()
+        try:
+            yield
+        finally:
+            self._count -= 1
+            if self._count == 0:
+                self._none.set()
+
+    async def ended(self, *, within_s: float) -> bool:
+        """Wait until nothing is under way, at most `within_s` seconds. Returns whether that came."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._none.wait()
+        except TimeoutError:
+            return False
+        return True

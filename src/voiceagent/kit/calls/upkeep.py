@@ -1,0 +1,74 @@
+"""Keeps what is known of a service's addresses fresh: finds them again, and asks each whether its process lives."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+import structlog
+
+from voiceagent.kit.calls.balance import Upstream, Upstreams
+from voiceagent.kit.errors import Problem
+
+FIND_EVERY_S = 1.0
+PROBE_EVERY_S = 0.5
+PROBE_WITHIN_S = 0.5
+RETIRING = "retiring"
+
+Find = Callable[[str], Awaitable[tuple[str, ...]]]
+"""The addresses of a service, by its name."""
+
+_log = structlog.get_logger(__name__)
+
+
+async def probe(upstreams: Upstreams, client: aiohttp.ClientSession) -> None:
+    """Ask every address all the time whether its process lives, so that calls to a hung one are refused at once. Runs until cancelled."""
+    while True:
+        await asyncio.gather(*(_probe_one(upstreams.service, client, one) for one in upstreams.all))
+        await asyncio.sleep(PROBE_EVERY_S)
+
+
+async def follow(upstreams: Upstreams, find: Find) -> None:
+    """Find the addresses anew all the time. Runs until cancelled.
+
+    When they cannot be found, or none is, the last known ones stay: who keeps the list may be down while the services are not.
+    """
+    while True:
+        await refresh(upstreams, find)
+        await asyncio.sleep(FIND_EVERY_S)
+
+
+async def refresh(upstreams: Upstreams, find: Find) -> None:
+    """Find the addresses once."""
+    try:
+        urls = await find(upstreams.service)
+    except Problem as problem:
+        _log.warning("addresses_not_found", upstream=upstreams.service, code=problem.code)
+        return
+    if urls and set(urls) != {one.url for one in upstreams.all}:
+        upstreams.move_to(urls)
+        _log.info("addresses_changed", upstream=upstreams.service, count=len(urls))
+
+
+async def _probe_one(service: str, client: aiohttp.ClientSession, upstream: Upstream) -> None:
+    answered = upstream.answers
+    try:
+        within = aiohttp.ClientTimeout(total=PROBE_WITHIN_S)
+        async with client.get(f"{upstream.url}/health/live", timeout=within) as answer:
+            well = answer.status == 200
+            upstream.retiring = well and _retires(await answer.read())
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        well = False
+    upstream.missed_probes = 0 if well else upstream.missed_probes + 1
+    if upstream.answers != answered:
+        _log.warning("upstream_changed", upstream=service, answers=upstream.answers)
+
+
+def _retires(body: bytes) -> bool:
+    try:
+        told = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(told, dict) and told.get("status") == RETIRING
