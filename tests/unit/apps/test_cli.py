@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,6 +126,26 @@ def test_keys_and_users_live_in_the_store(capsys: pytest.CaptureFixture[str], tm
     assert key["revoked_at"] is not None
     assert made["secret"] not in json.dumps(key)
     assert run(["keys", "revoke", "key_absent", *here]) == 2
+
+
+def test_data_of_a_newer_version_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    here = ["--data-dir", str(tmp_path / "data")]
+    assert run(["migrate", *here]) == 0
+    with sqlite3.connect(tmp_path / "data" / "voiceagent.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    capsys.readouterr()
+    assert run(["migrate", *here]) == 2
+    told = capsys.readouterr().err
+    assert "newer version" in told
+    assert "Traceback" not in told
+
+
+def test_a_taken_port_is_told_before_anything_starts(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+        assert run(["up", "--set", f"server.voice_port={port}", "--data-dir", str(tmp_path / "data")]) == 2
+    assert f"port {port} on 127.0.0.1 is taken" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
 
 
 def test_doctor_finds_what_is_wrong(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import typer
 from voiceagent.apps import all as everything
 from voiceagent.apps import dashboard, documents, engine, gateway, voice, worker
 from voiceagent.apps.commands.ask import show, spoken, write_wav
+from voiceagent.apps.commands.doctor import refuse_taken_ports
 from voiceagent.apps.commands.options import (
     ConfigOption,
     DataDirOption,
@@ -83,6 +84,7 @@ def up(
 ) -> None:
     """Start the whole platform in this process. Ctrl-C (or SIGTERM) drains and stops; a second one stops at once."""
     settings = _settings(config, _with(sets, host, allow_public), data_dir)
+    refuse_taken_ports(settings)
     run(live(everything.process(announce), settings))
 
 
@@ -111,6 +113,7 @@ def demo(
 ) -> None:
     """Start the platform, ask it a recorded question, print what happened, stop it."""
     settings = loaded(config, sets, data_dir).settings
+    refuse_taken_ports(settings)  # what answers there would not be ours
     url = gateway_url(settings, None)
     arguments = [f"--config={config}"] if config else []
     arguments += [f"--data-dir={data_dir}"] if data_dir else []
