@@ -25,9 +25,10 @@ from voiceagent.ports.store import UnitOfWork
 _log = structlog.get_logger(__name__)
 
 LEASE_S = 30.0
+LANES = 10
 _BEAT_S = 8.0
 _IDLE_S = 0.5
-_TROUBLE_S = 5.0
+_STOP_S = 2.0
 _RETRY_S = (2.0, 15.0, 60.0)
 _RECONCILE_S = 300.0
 _STALE = timedelta(minutes=10)
@@ -37,35 +38,54 @@ _OPEN_STATES = ("queued", "parsing", "embedding")
 
 
 class DocumentWorker:
-    """Runs jobs one after another; start several for several at a time."""
+    """Runs jobs, at most `lanes` at a time: more than there are cores, so that slow files do not hold up the others."""
 
-    def __init__(self, parts: DocumentParts, *, name: str | None = None, poll_s: float = _IDLE_S) -> None:
+    def __init__(
+        self, parts: DocumentParts, *, name: str | None = None, poll_s: float = _IDLE_S, lanes: int = LANES
+    ) -> None:
         self._parts = parts
         self._ingest = Ingest(parts)
         self._service = DocumentService(parts)
         self._name = name or new_id("worker")
         self._poll_s = poll_s
+        self._lanes = lanes
         self._retired: dict[str, set[str]] = {}
 
     async def run(self) -> None:
-        """Work until cancelled. The job under way is then given up; its lease runs out and another worker takes it."""
+        """Work until cancelled, on several jobs at a time. Those under way are then given up; their leases run out and others take them."""
+        lanes = asyncio.Semaphore(self._lanes)
+        jobs = TaskScope("document-jobs")
         reconciled_s = float("-inf")
-        while True:
-            try:
-                if self._parts.clock.monotonic_s() - reconciled_s >= _RECONCILE_S:
-                    reconciled_s = self._parts.clock.monotonic_s()
-                    await self.reconcile()
-                if not await self.run_one():
+        try:
+            while True:
+                await lanes.acquire()
+                job = None
+                try:
+                    if self._parts.clock.monotonic_s() - reconciled_s >= _RECONCILE_S:
+                        reconciled_s = self._parts.clock.monotonic_s()
+                        await self.reconcile()
+                    job = await self._claim()
+                except Problem as problem:  # the store is away: nothing can be done but wait for it
+                    _log.warning("worker_waits", code=problem.code)
+                if job is None:
+                    lanes.release()
                     await asyncio.sleep(self._poll_s)
-            except Problem as problem:  # the store is away: nothing can be done but wait for it
-                _log.warning("worker_waits", code=problem.code)
-                await asyncio.sleep(_TROUBLE_S)
+                else:
+                    jobs.start(self._carried(job), name=job.job_id).add_done_callback(lambda _: lanes.release())
+        finally:
+            await jobs.close(within_s=_STOP_S)
 
     async def run_one(self) -> bool:
         """Claim one job and finish it, one way or another; False when there was none."""
-        job = await self._parts.store.queue.claim((INGEST, ERASE), worker=self._name, lease_s=LEASE_S)
-        if job is None:
-            return False
+        job = await self._claim()
+        if job is not None:
+            await self._carried(job)
+        return job is not None
+
+    async def _claim(self) -> Job | None:
+        return await self._parts.store.queue.claim((INGEST, ERASE), worker=self._name, lease_s=LEASE_S)
+
+    async def _carried(self, job: Job) -> None:
         try:
             async with self._lease(job):
                 await (self._ingest_one(job) if job.kind == INGEST else self._erase_one(job))
@@ -78,7 +98,6 @@ class DocumentWorker:
         except Exception as error:  # noqa: BLE001 - the boundary of a job: one that fails must not stop the worker
             _log.error("job_broke", job_id=job.job_id, kind=job.kind, error=type(error).__name__)
             await self._postpone(job, "internal")
-        return True
 
     async def reconcile(self) -> None:
         """Find documents whose jobs were lost or given up, and those that another model has indexed, and put that right."""

@@ -16,6 +16,7 @@ from voiceagent.documents.parse.blocks import ReadFailure
 MAX_ENTRIES = 2_000
 MAX_TOTAL_BYTES = 100 * 1024 * 1024
 MAX_RATIO = 100
+MAX_DEPTH = 400
 _RATIO_FREE_BYTES = 1024 * 1024
 """Small parts may shrink more than MAX_RATIO honestly: a style sheet of blanks is no bomb below 1 MiB."""
 
@@ -105,14 +106,14 @@ class SafeArchive:
 def check_markup(data: bytes) -> None:
     """Raises ReadFailure `doctype_forbidden` or `encoding_forbidden`. Zeros are dropped first: that lays UTF-16 and UTF-32 open."""
     plain = data.replace(b"\x00", b"") if b"\x00" in data else data
+    if b"<!" in plain and _FORBIDDEN.search(plain):
+        raise ReadFailure("doctype_forbidden", "a part of the file declares a document type or entities")
     head = plain[:512].lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
     if head and not head.startswith(b"<"):
         raise ReadFailure("encoding_forbidden", "a part of the file is not plain XML")
     declared = _ENCODING.match(head)
     if declared and declared.group(1).lower() not in _ENCODINGS:
         raise ReadFailure("encoding_forbidden", "a part of the file is in an encoding that is not accepted")
-    if b"<!" in plain and _FORBIDDEN.search(plain):
-        raise ReadFailure("doctype_forbidden", "a part of the file declares a document type or entities")
 
 
 def open_package(data: bytes) -> SafeArchive:
@@ -126,9 +127,14 @@ def open_package(data: bytes) -> SafeArchive:
 
 
 def events(data: bytes) -> Iterator[tuple[str, ElementTree.Element]]:
-    """Start and end of every element of a checked part. Raises ReadFailure `damaged`."""
+    """Start and end of every element of a checked part. Raises ReadFailure `damaged`, `too_complex`."""
+    depth = 0
     try:
-        yield from ElementTree.iterparse(io.BytesIO(data), events=("start", "end"))  # noqa: S314 (entities were refused before)
+        for kind, element in ElementTree.iterparse(io.BytesIO(data), events=("start", "end")):  # noqa: S314 (entities were refused before)
+            depth += 1 if kind == "start" else -1
+            if depth > MAX_DEPTH:
+                raise ReadFailure("too_complex", f"a part of the file nests deeper than {MAX_DEPTH}")
+            yield kind, element
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise ReadFailure("damaged", "a part of the file is not well-formed XML") from error
 

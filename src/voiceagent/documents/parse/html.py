@@ -89,13 +89,13 @@ def _walk(tree: LexborHTMLParser, hidden: Counter[str]) -> list[Block]:
     """Goes through the tree without recursion: hostile pages nest deeper than any stack."""
     lines = _Lines()
     node = tree.body
-    root = node
+    root_id = node.mem_id if node is not None else 0  # comparing nodes themselves compares all that is in them
     while node is not None:
         descend = _enter(node, lines, hidden)
         following = node.child if descend else None
         while following is None and node is not None:
             _leave(node, lines)
-            if node == root:
+            if node.mem_id == root_id:
                 node = None
                 break
             following = node.next

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import re
 from collections.abc import Iterator
 from email.message import EmailMessage
 
@@ -12,6 +13,8 @@ from voiceagent.documents.parse.html import blocks_of
 from voiceagent.documents.parse.text import decode, paragraphs
 
 _MAX_PARTS = 200
+_HEADER_BYTES = 16_384
+_HEADER_LINE = re.compile(rb"^[A-Za-z][A-Za-z0-9-]*:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*", re.MULTILINE)
 _SHOWN = ("From", "To", "Cc", "Date")
 _SAMPLE = (
     b"From: =?utf-8?q?a?= <a@example.org>\nTo: b@example.org\nDate: Mon, 1 Jan 2024 00:00:00 +0000\nSubject: =?utf-8?b?YQ==?=\n"
@@ -23,6 +26,7 @@ _SAMPLE = (
 
 def read(task: Task) -> Iterator[list[Block]]:
     """The message as one page: subject as heading, sender and date, the plain text or, without one, the HTML."""
+    _check_headers(task.data)
     message = email.message_from_bytes(task.data, policy=email.policy.default)
     if not isinstance(message, EmailMessage) or not (message["From"] or message["Subject"]):
         raise ReadFailure("type_mismatch", "the file is not an e-mail")
@@ -31,6 +35,12 @@ def read(task: Task) -> Iterator[list[Block]]:
     blocks = [Block("heading", subject, 1)]
     blocks.append(Block("text", "\n".join(f"{name}: {message[name]}" for name in _SHOWN if message[name])))
     yield [*blocks, *_body(message, task)]
+
+
+def _check_headers(data: bytes) -> None:
+    """Python reads headers in time that grows with their square; honest ones are far shorter than this."""
+    if any(len(line) > _HEADER_BYTES for line in _HEADER_LINE.findall(data)):
+        raise ReadFailure("too_complex", f"a header of the e-mail is longer than {_HEADER_BYTES} bytes")
 
 
 def _load_everything() -> None:

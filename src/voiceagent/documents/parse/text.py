@@ -19,7 +19,7 @@ _MARKS = (
 _EMPTY_LINES = re.compile(r"\n[ \t]*\n+")
 _MAX_CONTROL_SHARE = 0.02
 
-_HEADING = re.compile(r"(#{1,6})[ \t]+(.*?)[ \t]*#*$")
+_HEADING = re.compile(r"(#{1,6})[ \t]+")
 _UNDERLINE = re.compile(r"(=+|-+)[ \t]*$")
 _LIST_ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+")
 _TABLE_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
@@ -27,7 +27,6 @@ _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
 _LINK = re.compile(r"!?\[([^\[\]\n]{0,500})\]\([^()\s]{0,2000}(?:\s\"[^\"\n]{0,300}\")?\)")
 _EMPHASIS = re.compile(r"(\*\*|__|\*|~~|`)(?=\S)([^*_~`\n]{1,500})(?<=\S)\1")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
-_COMMENT = re.compile(r"<!--(.{0,20000}?)-->", re.DOTALL)
 
 
 def read(task: Task) -> Iterator[list[Block]]:
@@ -70,10 +69,19 @@ def _checked(text: str) -> str:
 def read_markdown(task: Task) -> Iterator[list[Block]]:
     """Headings, lists and tables as such; marks of emphasis and the addresses of links are dropped, comments too."""
     text = decode(task.data).replace("\r\n", "\n").replace("\r", "\n")
-    text, comments = _COMMENT.subn("", text)
-    if comments:
-        task.hidden["comment"] += comments
+    text = _without_comments(text, task)
     yield list(_markdown_blocks(text.split("\n")))
+
+
+def _without_comments(text: str, task: Task) -> str:
+    """The text without HTML comments, which no reader sees; they are counted. An open one hides nothing."""
+    parts: list[str] = []
+    position = 0
+    while (start := text.find("<!--", position)) >= 0 and (end := text.find("-->", start)) >= 0:
+        parts.append(text[position:start])
+        task.hidden["comment"] += 1
+        position = end + 3
+    return "".join([*parts, text[position:]])
 
 
 def _markdown_blocks(lines: list[str]) -> Iterator[Block]:
@@ -97,7 +105,7 @@ def _markdown_blocks(lines: list[str]) -> Iterator[Block]:
 def _heading(line: str, held: list[str]) -> Block | None:
     match = _HEADING.match(line)
     if match:
-        return Block("heading", _plain(match.group(2)), len(match.group(1)))
+        return Block("heading", _plain(line[match.end() :].rstrip(" \t#")), len(match.group(1)))
     underline = _UNDERLINE.match(line)
     if underline and len(held) == 1 and "|" not in held[0] and not _LIST_ITEM.match(held[0]):
         return Block("heading", _plain(held.pop().strip()), 1 if underline.group(1)[0] == "=" else 2)
