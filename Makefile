@@ -44,7 +44,8 @@ fix: $(STAMP)-test ## put the style right
 	$(BIN)/ruff format .
 
 bench: $(STAMP)-bench ## measure: latency beside a peer, accuracy, overheads; prints figures and ratios
-	@for run in bench/*/run.py; do echo "== $$run"; $(BIN)/python "$$run" $(ARGS) || exit 1; done
+	@for run in bench/*/run.py bench/latency/barge_in.py; do echo "== $$run"; PYTHONPATH=. $(BIN)/python "$$run" $(ARGS) || exit 1; done
+	@echo "== bench.llm"; $(BIN)/python -m bench.llm $(ARGS)
 
 lock: $(STAMP)-core ## choose versions and write requirements/*.txt with their hashes
 	$(PIP) uv==0.13.9
