@@ -23,6 +23,7 @@ pytestmark = pytest.mark.timeout(300)
 def services(model_store: ModelStore, tmp_path: Path) -> Iterator[Platform]:
     apart = Platform(tmp_path / "data", model_store.root, free_ports())
     environment = apart.environment | {"VOICEAGENT_SERVICES__SECRET": secrets.token_urlsafe(48)}
+    assert apart.run("init").returncode == 0
     log = (tmp_path / "log").open("w")
     running = [
         subprocess.Popen([*command(), "serve", name], env=environment, stdout=log, stderr=log) for name in SERVERS

@@ -61,6 +61,11 @@ ADAPTERS: dict[str, dict[str, str]] = {
         **dict.fromkeys(_OPENAI, "voiceagent.adapters.embed.openai:open_embed"),
         "hashed": "voiceagent.adapters.embed.hashed:open_embed",
     },
+    "discovery": {
+        "static": "voiceagent.adapters.discovery.static:open_discovery",
+        "dns": "voiceagent.adapters.discovery.dns:open_discovery",
+        **dict.fromkeys(("redis", "rediss"), "voiceagent.adapters.discovery.redis:open_discovery"),
+    },
     "documents": dict.fromkeys(("http", "https"), "voiceagent.adapters.services.documents_http:open_documents"),
     "engine": dict.fromkeys(("http", "https"), "voiceagent.adapters.services.engine_http:open_engine"),
 }

@@ -9,7 +9,7 @@ import structlog
 import typer
 from typer.exceptions import TyperException
 
-from voiceagent.apps.commands import admin, ask, config, doctor, keys, models, start, talk
+from voiceagent.apps.commands import admin, ask, config, doctor, init, keys, models, start, talk
 from voiceagent.apps.commands.outcome import (
     EXIT_CODES,
     INTERRUPTED,
@@ -32,7 +32,7 @@ app = typer.Typer(
     help="People talk, in real time, with an AI agent that knows their documents.",
     epilog=EXIT_CODES,
 )
-for _group in (start, ask, talk, doctor, admin):
+for _group in (start, init, ask, talk, doctor, admin):
     _group.register(app)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")

@@ -11,15 +11,17 @@ from voiceagent.apps.parts import Parts
 from voiceagent.apps.run import Process
 from voiceagent.apps.settings import Settings
 from voiceagent.gateway.identity.callers import GatewayRates
+from voiceagent.gateway.link import LinkOptions
 from voiceagent.gateway.parts import GatewayParts
 from voiceagent.gateway.server import create_gateway
+from voiceagent.kit.calls.upkeep import Find
 from voiceagent.web.app import AppOptions
 from voiceagent.web.limits import Rate
 from voiceagent.web.serve import Listener
 
 
-def listener(parts: Parts) -> Listener:
-    """The gateway on its port."""
+def listener(parts: Parts, find: Find | None = None) -> Listener:
+    """The gateway on its port. find: where the services run, when they run apart."""
     settings = parts.settings
     limits = settings.limits
     app = create_gateway(
@@ -31,8 +33,12 @@ def listener(parts: Parts) -> Listener:
             access_keys=access_keys(settings),
             app=AppOptions(version=__version__, cors_origins=origins(settings)),
             rates=GatewayRates(caller=Rate("caller", limits.requests_per_s, limits.request_burst)),
+            link=LinkOptions(find=find),
         )
     )
+    sockets = app.state.gateway.links.sockets
+    if parts.apart:
+        parts.at_drain(lambda: sockets.ended(within_s=settings.server.drain_s))
     return Listener(app, settings.server.gateway_port, settings.server.host)
 
 
@@ -52,7 +58,7 @@ async def prepare(parts: Parts) -> Credentials | None:
 
 
 async def _compose(parts: Parts) -> Sequence[Listener]:
-    return [listener(parts)]
+    return [listener(parts, await parts.places.find())]
 
 
-PROCESS = Process("gateway", ("store", "cache"), _compose, prepare)
+PROCESS = Process("gateway", ("store", "cache"), _compose)

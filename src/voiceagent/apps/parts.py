@@ -10,6 +10,7 @@ import structlog
 
 from voiceagent.apps.build import opened
 from voiceagent.apps.keyring import service_keys
+from voiceagent.apps.places import Places
 from voiceagent.apps.settings import Settings
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.clock import Clock, SystemClock
@@ -48,6 +49,7 @@ class Parts:
         self._open: dict[str, Any] = {}
         self._drains: list[Callable[[], Awaitable[None]]] = []
         self._background = TaskScope("background")
+        self.places = Places(settings)
 
     async def open(self, *ports: str) -> None:
         """Open these ports side by side. Raises the first problem, after the others have ended."""
@@ -66,6 +68,29 @@ class Parts:
             name.partition("_")[0], url, models=self.models, threads=self.settings.models.threads, clock=self.clock
         )
 
+    async def _remote(self, service: str) -> Any:
+        tokens = ServiceTokens(self.service_keys)
+
+        def token(principal: Principal) -> str:
+            return tokens.issue(principal, service)
+
+        urls = self.settings.service_urls(service)
+        self._open[service] = await opened(
+            service, urls[0], service_token=token, urls=urls, find=await self.places.find()
+        )
+        return self._open[service]
+
+    async def announce(self, service: str) -> None:
+        """This process answers as `service` from now on."""
+        if self.apart:
+            await self.places.announce(service)
+
+    async def retire(self) -> None:
+        """This process is about to stop: be found no more, and wait until those who call have noticed. It still serves."""
+        if self.apart:
+            await self.places.withdraw()
+            await asyncio.sleep(self.settings.server.retire_s)
+
     async def remote_engine(self) -> Engine:
         """The engine in another process, called in the name of whoever calls us."""
         return cast(Engine, await self._remote("engine"))
@@ -73,16 +98,6 @@ class Parts:
     async def remote_documents(self) -> Documents:
         """The document module in another process."""
         return cast(Documents, await self._remote("documents"))
-
-    async def _remote(self, service: str) -> Any:
-        tokens = ServiceTokens(self.service_keys)
-
-        def token(principal: Principal) -> str:
-            return tokens.issue(principal, service)
-
-        url = self.settings.service_urls(service)[0]
-        self._open[service] = await opened(service, url, service_token=token)
-        return self._open[service]
 
     def background(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
         """Run `work` until the process ends; it is cancelled before any port is closed."""
@@ -99,6 +114,7 @@ class Parts:
     async def close(self) -> None:
         """End background work, then close what was opened, last first; a part that hangs is left behind after 5 s. Idempotent."""
         await self._background.close(within_s=CLOSE_S)
+        await self.places.close()
         while self._open:
             name, part = self._open.popitem()
             close = getattr(part, "close", None)  # a detector of voice activity has nothing to give back

@@ -87,6 +87,7 @@ async def _start(process: Process, parts: Parts) -> Servers:
             "start_deadline", f"not ready after {server.ready_s:g} s (server.ready_s); `voiceagent doctor` may tell why"
         ) from error
     _log.info("ready", process=process.name, ports=list(servers.ports))
+    await parts.announce(process.name)
     if process.announce:
         process.announce(parts, prepared)
     return servers
@@ -96,6 +97,8 @@ async def _serve(parts: Parts, servers: Servers, stopping: asyncio.Task[Any]) ->
     failing = asyncio.create_task(servers.wait())
     await asyncio.wait({failing, stopping}, return_when=asyncio.FIRST_COMPLETED)
     _log.info("draining")
+    servers.retire()
+    await parts.retire()
     await parts.drain()
     await servers.stop()
     await failing

@@ -58,6 +58,12 @@ class ServerSettings(Area):
     dashboard_port: Port = Field(3000, description="Port of the dashboard.")
     allowed_origins: Strings = Field((), description="Further browser origins that may open a socket, comma-separated.")
     drain_s: float = Field(10.0, ge=0, le=600, description="Seconds that open conversations get to end at shutdown.")
+    retire_s: float = Field(
+        2.0,
+        ge=0,
+        le=60,
+        description="Seconds that a service running apart still takes calls after SIGTERM, until balancers know.",
+    )
     ready_s: float = Field(120.0, gt=0, le=3_600, description="Seconds within which every part must be ready at start.")
 
 
@@ -70,6 +76,19 @@ class ServicesSettings(Area):
     secret: SecretStr = Field(
         SecretStr(""),
         description="Signs the calls between services: 32 bytes or more, the same for all. Empty: drawn at start.",
+    )
+
+
+class DiscoverySettings(Area):
+    """How services that run apart find each other."""
+
+    url: DataUrl = Field(
+        "static://",
+        description="static:// (the URLs of [services]), dns:// (every address of their hosts), redis:// (services enter themselves).",
+    )
+    advertise_host: str = Field(
+        "",
+        description="Host under which others reach this process. Empty: server.internal_host, or this machine's address.",
     )
 
 
@@ -187,6 +206,7 @@ class Settings(Area):
     models: ModelsSettings = ModelsSettings()
     server: ServerSettings = ServerSettings()
     services: ServicesSettings = ServicesSettings()
+    discovery: DiscoverySettings = DiscoverySettings()
     identity: IdentitySettings = IdentitySettings()
     store: StoreSettings = StoreSettings()
     blobs: BlobsSettings = BlobsSettings()

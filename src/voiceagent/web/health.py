@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 
 from voiceagent.domain.identity import Principal
+from voiceagent.kit.calls.upkeep import RETIRING
 from voiceagent.kit.crypto import same_secret
 from voiceagent.kit.errors import Problem
 from voiceagent.kit.telemetry import CONTENT_TYPE, exposition
@@ -32,16 +33,17 @@ class ScrapePermission(Permission):
 
 
 def add_health(app: FastAPI, router: APIRouter, *, scrape_token: str | None) -> None:
-    """Add /health/live, /health/ready, /metrics and /api/v1/openapi.json to `app`."""
+    """Add /health/live, /health/ready, /metrics and /api/v1/openapi.json to `app`. `app.state.retiring`: it is about to stop."""
+    app.state.retiring = False
 
     @router.get("/health/live", include_in_schema=False, dependencies=[Depends(anyone)])
-    async def live() -> dict[str, str]:
-        return {"status": "ok"}
+    async def live(request: Request) -> dict[str, str]:
+        return {"status": RETIRING if request.app.state.retiring else "ok"}
 
     @router.get("/health/ready", include_in_schema=False, dependencies=[Depends(anyone)])
     async def ready(request: Request) -> JSONResponse:
         parts = await readiness(request.app)
-        well = all(parts.values())
+        well = all(parts.values()) and not request.app.state.retiring
         body: dict[str, object] = {"status": "ok" if well else "unavailable"}
         if await _may_see_parts(request):
             body["parts"] = parts

@@ -66,6 +66,11 @@ class Servers:
         self._run_task = asyncio.create_task(self._run(sockets, started), name="servers")
         await started
 
+    def retire(self) -> None:
+        """Go on, but tell balancers to send no more: every app is not ready, and says so in its sign of life."""
+        for listener in self._listeners:
+            listener.app.state.retiring = True
+
     async def stop(self) -> None:
         """Take no more connections, end what runs within the drain time, close the apps. Idempotent."""
         self._stop.set()
