@@ -75,10 +75,18 @@ async def call(url: str, key: str) -> AsyncIterator[Call]:
         made = Call(socket)
         listener = asyncio.create_task(made.listen())
         try:
-            await asyncio.wait_for(made.created.wait(), CREATED_S)
+            await _opened(made, listener)
             yield made
         finally:
             listener.cancel()
+
+
+async def _opened(made: Call, listener: asyncio.Task[None]) -> None:
+    created = asyncio.create_task(made.created.wait())
+    await asyncio.wait({created, listener}, timeout=CREATED_S, return_when=asyncio.FIRST_COMPLETED)
+    if not created.done():
+        created.cancel()
+        raise SystemExit(f"no session.created: errors {made.errors}, close code {made.socket.close_code}")
 
 
 async def ask(url: str, key: str, question: Question) -> Answer:
