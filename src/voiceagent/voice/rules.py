@@ -23,8 +23,7 @@ def rules_of(settings: SessionSettings) -> TurnRules:
 
 
 def segment_rules_of(detection: TurnDetection | None) -> SegmentRules:
-    """The segmenter's thresholds; speech closes a little below where it opens."""
+    """The segmenter's thresholds: the client's, when it names one."""
     if detection is None:
         return SegmentRules()
-    start = detection.threshold
-    return SegmentRules(start_probability=start, stop_probability=max(0.01, start - 0.15))
+    return SegmentRules(start_probability=detection.threshold, stop_probability=detection.threshold)
