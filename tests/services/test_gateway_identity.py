@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,12 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.support.gateway_rig import PLENTY, Rig, gateway_rig, problem_of
 
-from voiceagent.domain.identity import ROLES, Principal
+from voiceagent.domain.identity import ROLES
 from voiceagent.gateway.identity import remembered
 from voiceagent.gateway.identity.callers import GatewayRates
 from voiceagent.web.auth import Open, all_routes, declared
 from voiceagent.web.limits import Rate
-from voiceagent.web.tokens import AccessTokens
 
 PASSWORD = "correct horse battery"
 
@@ -181,20 +181,22 @@ async def test_one_caller_over_its_limit_does_not_stop_another() -> None:
 
 async def test_every_route_and_method_is_refused_without_credentials_and_with_the_wrong_scope(rig: Rig) -> None:
     user = await rig.user("ten_a", "viewer")
-    access = AccessTokens(rig.access_keys)
-    powerless = access.issue(Principal("ten_a", user.user_id, frozenset(), "user"), "ses_1")
+    powerless = await rig.token(user, frozenset())
     checked = 0
     for route in all_routes(rig.app):
         rules = declared(route)
         if any(isinstance(rule, Open) for rule in rules) or not route.methods:
             continue
         path = (route.path or "").replace("{rest:path}", "x").replace("{user_id}", "u").replace("{key_id}", "k")
+        path = re.sub(r"\{[^}]*\}", "x", path)
         scoped = any(getattr(rule, "scopes", ()) for rule in rules)
         for method in route.methods:
             async with rig.client.request(method, path) as answer:
                 assert answer.status == 401, (method, path)
-            async with rig.client.request(method, path, headers={"Authorization": f"Bearer {powerless}"}) as answer:
-                assert answer.status == 403 if scoped else answer.status == 200, (method, path)
+            if path == "/api/v1/auth/logout":  # would leave no session to go on with
+                continue
+            async with rig.client.request(method, path, headers=powerless) as answer:
+                assert answer.status == 403 if scoped else answer.status not in (401, 403), (method, path)
             checked += 1
     assert checked > 100
 
@@ -206,7 +208,7 @@ def b64(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def forged_tokens(rig: Rig, user_id: str) -> dict[str, str]:
+def forged_tokens(rig: Rig, user_id: str, session_id: str) -> dict[str, str]:
     """Tokens that must not open anything, by name; each differs from a good one in one thing."""
     private: Any = rig.access_keys.signing.get_op_key("sign")
     public: Any = private.public_key()
@@ -215,7 +217,7 @@ def forged_tokens(rig: Rig, user_id: str) -> dict[str, str]:
     header = {"alg": "Ed25519", "typ": "at+jwt", "kid": kid}
     claims: dict[str, Any] = {
         "iss": "voiceagent", "aud": "api", "iat": now_s, "exp": now_s + 900, "jti": "j", "sub": user_id,
-        "tid": "ten_a", "scp": ["talk"], "knd": "user", "sid": "ses_1",
+        "tid": "ten_a", "scp": ["talk"], "knd": "user", "sid": session_id,
     }  # fmt: skip
 
     def made(head: Any = header, body: Any = claims, key: Any = private) -> str:
@@ -326,7 +328,7 @@ def forged_tokens(rig: Rig, user_id: str) -> dict[str, str]:
 
 async def test_no_forged_token_opens_a_route_or_a_socket(rig: Rig) -> None:
     user = await rig.user("ten_a", "owner")
-    forged = forged_tokens(rig, user.user_id)
+    forged = forged_tokens(rig, user.user_id, await rig.session(user))
     async with rig.client.get("/api/v1/me", headers={"Authorization": f"Bearer {forged.pop('GOOD')}"}) as answer:
         assert answer.status == 200, "the pattern itself must be good, or the others prove nothing"
     assert len(forged) >= 160

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from voiceagent.adapters.cache.memory import MemoryCache
 from voiceagent.adapters.store.sql import SqlStore, open_store
-from voiceagent.domain.identity import ROLES, ApiKey, Tenant, User
+from voiceagent.domain.identity import ROLES, ApiKey, Principal, Session, Tenant, User
 from voiceagent.gateway.identity.callers import GatewayRates
 from voiceagent.gateway.identity.keys import KeyOrder, new_key
 from voiceagent.gateway.link import LinkOptions
@@ -29,9 +29,9 @@ from voiceagent.web.context import context_of
 from voiceagent.web.jwt import TokenKeys
 from voiceagent.web.limits import Rate
 from voiceagent.web.serve import Listener, Servers
-from voiceagent.web.tokens import ServiceAuthenticator, ServiceTokens
+from voiceagent.web.tokens import AccessTokens, ServiceAuthenticator, ServiceTokens
 
-PLENTY = GatewayRates(*(Rate(name, 1e6, 10**6) for name in ("address", "caller", "failures", "sign_in")))
+PLENTY = GatewayRates(*(Rate(name, 1e6, 10**6) for name in ("address", "caller", "failures", "sign_in")), account=())
 ORIGINS = ("https://console.example",)
 TALK = Depends(require("talk"))
 
@@ -175,6 +175,21 @@ class Rig:
         async with self.store.begin(tenant_id) as work:
             await work.users.add(user)
         return user
+
+    async def session(self, user: User) -> str:
+        """The id of a session of this person."""
+        now = datetime.now(UTC)
+        session = Session(new_id("ses"), user.user_id, user.epoch, "password", now, now + timedelta(hours=1))
+        async with self.store.begin(user.tenant_id) as work:
+            await work.access.sessions.add(session)
+        return session.session_id
+
+    async def token(self, user: User, scopes: frozenset[str] | None = None) -> dict[str, str]:
+        """The header of a signed-in person."""
+        held = ROLES.get(user.role, frozenset()) if scopes is None else scopes
+        caller = Principal(user.tenant_id, user.user_id, held, "user")
+        token = AccessTokens(self.access_keys).issue(caller, await self.session(user))
+        return {"Authorization": f"Bearer {token}"}
 
     async def key(
         self, tenant_id: str = "ten_a", role: str = "owner", *, user_id: str = "", expires_at: datetime | None = None

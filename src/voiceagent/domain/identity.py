@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -156,3 +157,8 @@ def scopes_of(role: str, custom: tuple[CustomRole, ...] = ()) -> frozenset[str]:
     if role in ROLES:
         return ROLES[role]
     return next((one.scopes for one in custom if one.name == role), frozenset())
+
+
+def email_key(email: str) -> str:
+    """The e-mail as it is compared: one Unicode form, without case and outer blanks."""
+    return unicodedata.normalize("NFKC", email).casefold().strip()

@@ -8,15 +8,20 @@ from typing import cast
 
 from starlette.requests import HTTPConnection
 
-from voiceagent.gateway.identity.callers import GatewayRates, Identities
+from voiceagent.gateway.identity.callers import GatewayRates
+from voiceagent.gateway.identity.grounds import Identities
+from voiceagent.gateway.identity.guesses import Devices, Guesses
 from voiceagent.gateway.identity.passwords import Passwords
+from voiceagent.gateway.identity.second_factors import AuthenticatorApps
+from voiceagent.gateway.identity.sessions import Sessions
+from voiceagent.gateway.identity.tickets import Tickets
 from voiceagent.gateway.link import LinkOptions, Links
+from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.ports.cache import Cache
 from voiceagent.ports.store import Store
 from voiceagent.web.app import AppOptions
 from voiceagent.web.jwt import TokenKeys
 from voiceagent.web.limits import Limiter
-from voiceagent.web.tokens import AccessTokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +46,18 @@ class Gateway:
     """The running gateway, as `app.state.gateway`."""
 
     store: Store
-    identities: Identities
-    access: AccessTokens
-    passwords: Passwords
     limiter: Limiter
     rates: GatewayRates
     links: Links
+    identities: Identities
+    sessions: Sessions
+    tickets: Tickets
+    guesses: Guesses
+    devices: Devices
+    access_keys: TokenKeys
+    passwords: Passwords = field(default_factory=Passwords)
+    second_factors: AuthenticatorApps = field(default_factory=AuthenticatorApps)
+    clock: Clock = field(default_factory=SystemClock)
 
 
 def gateway_of(conn: HTTPConnection) -> Gateway:

@@ -8,9 +8,12 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from voiceagent.gateway import routes_health
-from voiceagent.gateway.identity.callers import GatewayAuthenticator, Identities
-from voiceagent.gateway.identity.passwords import Passwords
-from voiceagent.gateway.identity.routes import keys, people
+from voiceagent.gateway.identity.callers import GatewayAuthenticator
+from voiceagent.gateway.identity.grounds import Identities
+from voiceagent.gateway.identity.guesses import Devices, Guesses
+from voiceagent.gateway.identity.routes import jwks, keys, me, media_tickets, people, roles, sign_in
+from voiceagent.gateway.identity.sessions import Sessions
+from voiceagent.gateway.identity.tickets import Tickets
 from voiceagent.gateway.link import Links
 from voiceagent.gateway.parts import Gateway, GatewayParts
 from voiceagent.gateway.routes_proxied import add_proxied
@@ -18,24 +21,37 @@ from voiceagent.web.app import create_app
 from voiceagent.web.limits import Limiter
 from voiceagent.web.tokens import AccessTokens, ServiceTokens
 
+_ROUTERS = tuple(module.router for module in (keys, people, roles, me, sign_in, media_tickets, jwks, routes_health))
+
 
 def create_gateway(parts: GatewayParts) -> FastAPI:
     """The gateway's app. The store and the cache stay the caller's to close."""
-    limiter = Limiter(parts.cache)
+    limiter, tickets = Limiter(parts.cache), Tickets(parts.cache)
     access = AccessTokens(parts.access_keys)
     identities = Identities(parts.store, access)
     links = Links(parts.services, ServiceTokens(parts.service_keys), parts.link)
-    gateway = Gateway(parts.store, identities, access, Passwords(), limiter, parts.rates, links)
+    gateway = Gateway(
+        store=parts.store,
+        limiter=limiter,
+        rates=parts.rates,
+        links=links,
+        identities=identities,
+        sessions=Sessions(parts.store, access),
+        tickets=tickets,
+        guesses=Guesses(limiter, parts.cache, parts.rates.account),
+        devices=Devices(parts.access_keys),
+        access_keys=parts.access_keys,
+    )
     app = create_app(
         "gateway",
         title="voiceagent",
-        auth=GatewayAuthenticator(identities, limiter, parts.rates, parts.app.cors_origins),
+        auth=GatewayAuthenticator(identities, tickets, limiter, parts.rates, parts.app.cors_origins),
         lifespan=_running,
         options=parts.app,
     )
     app.state.gateway = gateway
     app.state.ready = lambda: _ready(gateway)
-    for router in (keys.router, people.router, routes_health.router):
+    for router in _ROUTERS:
         app.include_router(router)
     add_proxied(app, links)
     return app

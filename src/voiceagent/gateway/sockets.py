@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
 from voiceagent.gateway.link import Links, target
+from voiceagent.gateway.watch import farewell, rights_end
 from voiceagent.kit.calls.balance import Upstream, Upstreams
 from voiceagent.kit.errors import DeadlineExceeded, Forbidden, NotFound, Problem, Unauthenticated, Unavailable
 
@@ -41,7 +42,7 @@ class SocketProxy:
             upper = await self._connected(upstreams, conn, leases)
             try:
                 await send({"type": "websocket.accept", "subprotocol": upper.protocol})
-                await _pump(upper, receive, send)
+                await _pump(conn, upper, receive, send)
             finally:
                 await _closed(upper, 1001)
 
@@ -87,22 +88,35 @@ def _refusal(upstreams: Upstreams, status: int) -> Problem:
     return refused("socket_refused", "The service refused this connection.") if refused else upstreams.unavailable()
 
 
-async def _pump(upper: Upper, receive: Receive, send: Send) -> None:
-    """Both directions until one side ends. Each message is passed before the next one of its direction is read."""
+async def _pump(conn: HTTPConnection, upper: Upper, receive: Receive, send: Send) -> None:
+    """Both directions until one side ends, or the caller's rights do. Each message is passed before the next one of its direction is read."""
     up = asyncio.ensure_future(_caller_to_service(upper, receive))
     down = asyncio.ensure_future(_service_to_caller(upper, send))
+    watch = asyncio.ensure_future(rights_end(conn))
+    tasks = (up, down, watch)
     try:
-        await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        up.cancel()
-        down.cancel()
-        results = await asyncio.gather(up, down, return_exceptions=True)
-    if results[0] is _LOST:
-        with contextlib.suppress(OSError, RuntimeError):
-            await send({"type": "websocket.close", "code": _TRY_AGAIN, "reason": "service_unavailable"})
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    lost, reason = results[0] is _LOST, results[2]
+    if lost:
+        await _last_words(send, {"type": "websocket.close", "code": _TRY_AGAIN, "reason": "service_unavailable"})
+    elif isinstance(reason, Problem):
+        await _last_words(send, *farewell(reason))
+        return
     for result in results:
         if isinstance(result, Exception):
             raise result
+
+
+async def _last_words(send: Send, *messages: dict[str, object]) -> None:
+    """Tell the caller, who may be gone or not reading."""
+    with contextlib.suppress(OSError, RuntimeError, TimeoutError):
+        async with asyncio.timeout(_CLOSE_WITHIN_S):
+            for message in messages:
+                await send(message)
 
 
 _LOST = object()

@@ -134,8 +134,9 @@ def _middleware(name: str, options: AppOptions) -> list[Middleware]:
         cors = Middleware(
             CORSMiddleware,
             allow_origins=list(options.cors_origins),
+            allow_credentials=True,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["authorization", "content-type", "if-match", "last-event-id"],
+            allow_headers=["authorization", "content-type", "if-match", "last-event-id", "x-csrf-token"],
             expose_headers=["x-request-id", "retry-after", "etag", "ratelimit", "ratelimit-policy"],
             max_age=600,
         )

@@ -15,7 +15,10 @@ from voiceagent.domain.identity import SCOPES, Principal
 from voiceagent.kit.errors import Forbidden, Misconfigured, Unauthenticated
 from voiceagent.web.context import context_of
 
-OPEN_ROUTES = frozenset({"/health/live", "/health/ready", "/api/v1/auth/login"})
+OPEN_ROUTES = frozenset(
+    {"/health/live", "/health/ready", "/.well-known/jwks.json"}
+    | {f"/api/v1/auth/{name}" for name in ("login", "refresh", "password", "oidc/start", "oidc/callback")}
+)
 """The whole list of paths that answer without credentials."""
 
 

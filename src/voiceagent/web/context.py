@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,9 @@ class RequestContext:
     """principal: set once the caller is known.  accepted: the WebSocket has been upgraded.  response_started: too late for another status.
 
     headers: added to the response unless the route sets them itself (limits, retry times).
+
+    recheck: the caller as of now, for what lasts longer than a request; raises Unauthenticated when their rights have gone.
+    grounds: what the authenticator keeps for itself.
     """
 
     request_id: str = field(default_factory=new_request_id)
@@ -32,6 +36,8 @@ class RequestContext:
     accepted: bool = False
     response_started: bool = False
     headers: dict[str, str] = field(default_factory=dict)
+    recheck: Callable[[], Awaitable[Principal]] | None = None
+    grounds: object = None
 
 
 def context_of(conn: HTTPConnection) -> RequestContext:

@@ -61,6 +61,10 @@ class TokenKeys:
             raise Misconfigured("weak_secret", "A token secret is needed when the services run apart.")
         return cls([_derived(refuse_weak(secret)) for secret in secrets])
 
+    def public(self) -> dict[str, list[dict[str, Any]]]:
+        """The public halves as a JWK set (RFC 7517), for those who verify our tokens themselves."""
+        return {"keys": [dict(key.as_dict(private=False)) for key in self._by_kid.values()]}
+
     def verifying(self, kid: object) -> OKPKey | None:
         """The key with this id, None when it is not one of ours."""
         return self._by_kid.get(kid) if isinstance(kid, str) else None

@@ -8,10 +8,11 @@ from typing import Any
 from starlette.requests import HTTPConnection
 
 from voiceagent.domain.identity import SCOPES, Principal
+from voiceagent.kit.calls.travel import arrived
 from voiceagent.kit.clock import Clock
 from voiceagent.kit.errors import Unauthenticated
-from voiceagent.web.context import adopt_request_id
-from voiceagent.web.jwt import TokenKeys, Tokens
+from voiceagent.web.context import adopt_request_id, context_of
+from voiceagent.web.jwt import LEEWAY_S, TokenKeys, Tokens
 
 SERVICE_HEADER = "X-Voiceagent-Service"
 SERVICE_LIFE_S = 300
@@ -65,15 +66,17 @@ class ServiceAuthenticator:
             raise Unauthenticated("bad_token", "The service token is given twice.")
         principal = self._tokens.verify(offered[0], self._audience)
         adopt_request_id(conn)
+        arrived(context_of(conn).request_id, conn.headers)
         return principal
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What an access token says: whose it is, what it may do, the session that it belongs to."""
+    """What an access token says: whose it is, what it may do, the session that it belongs to, when it ends (seconds since 1970)."""
 
     principal: Principal
     session_id: str
+    until_s: int
 
 
 class AccessTokens:
@@ -93,7 +96,7 @@ class AccessTokens:
         principal = _principal(claims)
         if not isinstance(session_id, str) or not session_id or principal.kind != "user":
             raise Unauthenticated("bad_token", "The access token is not valid.")
-        return Access(principal, session_id)
+        return Access(principal, session_id, int(claims["exp"]) + LEEWAY_S)
 
 
 def _claims(principal: Principal) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import unicodedata
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +12,7 @@ from sqlalchemy import Executable, case, delete, func, select, update
 from voiceagent.adapters.store.database import Database
 from voiceagent.adapters.store.scope import Scope, insert_new, mine, param, restored, upsert
 from voiceagent.adapters.store.tables import api_keys, grants, settings, tenants, users
-from voiceagent.domain.identity import ApiKey, Grant, Tenant, User
+from voiceagent.domain.identity import ApiKey, Grant, Tenant, User, email_key
 from voiceagent.kit.clock import Clock
 from voiceagent.kit.errors import Conflict, NotFound, Problem
 
@@ -168,11 +167,6 @@ class SqlDirectory:
     async def _found(self, statement: Executable, name: str, value: str) -> dict[str, Any] | None:
         async with self._database.transaction({"directory": value}, "read") as connection:
             return await Scope(connection, "", self._clock).row(statement, **{name: value})
-
-
-def email_key(email: str) -> str:
-    """The e-mail as it is compared: one Unicode form, without case and outer blanks."""
-    return unicodedata.normalize("NFKC", email).casefold().strip()
 
 
 def _user_exists() -> Conflict:

@@ -1,110 +1,36 @@
-"""Who calls the gateway: API keys and access tokens, checked against the store, behind the rate limits."""
+"""Who calls the gateway: one credential a call, read from where it may stand, behind the rate limits."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.requests import HTTPConnection
 
-from voiceagent.domain.identity import ROLES, ApiKey, Principal, User
-from voiceagent.gateway.identity.keys import is_well_formed
-from voiceagent.gateway.identity.remembered import Remembered
-from voiceagent.kit.clock import Clock, SystemClock
-from voiceagent.kit.crypto import sha256_hex
-from voiceagent.kit.errors import Forbidden, NotFound, Unauthenticated
-from voiceagent.kit.tasks import TaskScope
-from voiceagent.ports.store import Store
+from voiceagent.domain.identity import Principal
+from voiceagent.gateway.identity.cookies import SESSION_COOKIE, check_csrf
+from voiceagent.gateway.identity.grounds import Grounds, Identities
+from voiceagent.gateway.identity.guesses import TIERS
+from voiceagent.gateway.identity.tickets import Tickets
+from voiceagent.kit.errors import Forbidden, Unauthenticated
+from voiceagent.web.context import context_of
 from voiceagent.web.limits import Limiter, Rate
-from voiceagent.web.tokens import AccessTokens
 
-_USE_NOTED_EVERY_S = 60.0
 _SUBPROTOCOL_KEY = "openai-insecure-api-key."
-
-
-class Identities:
-    """Turns a credential into a Principal."""
-
-    def __init__(self, store: Store, access: AccessTokens, *, clock: Clock | None = None) -> None:
-        self._store = store
-        self._access = access
-        self._clock = clock or SystemClock()
-        self._keys: Remembered[ApiKey | None] = Remembered(self._clock)
-        self._users: Remembered[User | None] = Remembered(self._clock)
-        self._noted: dict[str, float] = {}
-        self._tasks = TaskScope("identities")
-
-    async def of_key(self, secret: str) -> Principal:
-        """The caller who holds this key. Raises Unauthenticated `bad_api_key` or `api_key_expired`."""
-        if not is_well_formed(secret):
-            raise _bad_key()
-        digest = sha256_hex(secret.encode())
-        key = await self._keys.get(digest, lambda: self._store.directory.key_by_sha256(digest))
-        if key is None or key.revoked_at is not None:
-            raise _bad_key()
-        if key.expires_at is not None and key.expires_at <= self._clock.now():
-            raise Unauthenticated("api_key_expired", "The API key has expired.")
-        scopes = key.scopes
-        if key.user_id:
-            owner = await self._user(key.tenant_id, key.user_id)
-            if owner is None:
-                raise _bad_key()
-            scopes = scopes & ROLES[owner.role]
-        self._note_use(key.key_id)
-        return Principal(key.tenant_id, key.user_id or key.key_id, scopes, kind="key")
-
-    async def of_token(self, token: str) -> Principal:
-        """The signed-in caller. Raises Unauthenticated `bad_token` or `token_expired`."""
-        claimed = self._access.verify(token).principal
-        user = await self._user(claimed.tenant_id, claimed.subject)
-        if user is None:
-            raise Unauthenticated("bad_token", "The access token is not valid.")
-        return Principal(claimed.tenant_id, claimed.subject, claimed.scopes & ROLES[user.role], kind="user")
-
-    async def _user(self, tenant_id: str, user_id: str) -> User | None:
-        user = await self._users.get(f"{tenant_id}\0{user_id}", lambda: self._load_user(tenant_id, user_id))
-        return user if user is not None and not user.disabled and user.role in ROLES else None
-
-    async def _load_user(self, tenant_id: str, user_id: str) -> User | None:
-        try:
-            async with self._store.begin(tenant_id, read_only=True) as work:
-                return await work.users.get(user_id)
-        except NotFound:
-            return None
-
-    def _note_use(self, key_id: str) -> None:
-        now_s = self._clock.monotonic_s()
-        if now_s - self._noted.get(key_id, -_USE_NOTED_EVERY_S) >= _USE_NOTED_EVERY_S:
-            if len(self._noted) > 10_000:
-                self._noted.clear()
-            self._noted[key_id] = now_s
-            self._tasks.start(self._store.directory.key_used(key_id, self._clock.now()), name="key_used")
-
-    def forget(self) -> None:
-        """Ask the store again: a key or user was changed through this process."""
-        self._keys.clear()
-        self._users.clear()
-
-    async def close(self) -> None:
-        """End what still runs."""
-        for closing in (self._tasks, self._keys, self._users):
-            await closing.close()
-
-
-def _bad_key() -> Unauthenticated:
-    return Unauthenticated("bad_api_key", "The API key is not valid.")
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayRates:
     """Limits of the public door. address: calls from one network address.  caller: calls of one key or user.
 
-    failures: wrong credentials from one address.  sign_in: tries to sign in, for one address and for one account.
+    failures: wrong credentials from one address.  sign_in: tries to sign in from one address.  account: tries at one account.
     """
 
     address: Rate = Rate("address", 300.0, 600)  # noqa: RUF009 frozen, too
     caller: Rate = Rate("caller", 100.0, 200)  # noqa: RUF009
     failures: Rate = Rate("failures", 0.5, 20)  # noqa: RUF009
     sign_in: Rate = Rate("sign_in", 0.1, 10)  # noqa: RUF009
+    account: tuple[Rate, ...] = TIERS
 
 
 class GatewayAuthenticator:
@@ -114,9 +40,15 @@ class GatewayAuthenticator:
     """
 
     def __init__(
-        self, identities: Identities, limiter: Limiter, rates: GatewayRates, origins: tuple[str, ...] = ()
+        self,
+        identities: Identities,
+        tickets: Tickets,
+        limiter: Limiter,
+        rates: GatewayRates,
+        origins: tuple[str, ...] = (),
     ) -> None:
         self._identities = identities
+        self._tickets = tickets
         self._limiter = limiter
         self._rates = rates
         self._origins = frozenset(origins)
@@ -144,14 +76,33 @@ class GatewayAuthenticator:
             raise Forbidden("origin_not_allowed", "Pages of this origin may not connect; the operator can allow it.")
 
     async def _identify(self, conn: HTTPConnection) -> Principal | None:
-        offered = _credentials(conn)
-        if not offered:
+        grounds = await self._grounds(conn)
+        if grounds is None:
             return None
-        if len(offered) > 1:
+        context = context_of(conn)
+        context.grounds = grounds
+        context.recheck = partial(self._identities.principal, grounds)
+        return await context.recheck()
+
+    async def _grounds(self, conn: HTTPConnection) -> Grounds | None:
+        offered = _credentials(conn)
+        ticket = await self._tickets.redeem(conn) if conn.scope["type"] == "websocket" else None
+        if len(offered) + (ticket is not None) > 1:
             raise Unauthenticated("two_credentials", "The call carries more than one credential.")
+        if ticket is not None:
+            return ticket
+        if not offered:
+            return await self._of_cookie(conn)
         if offered[0].count(".") == 2:
-            return await self._identities.of_token(offered[0])
-        return await self._identities.of_key(offered[0])
+            return self._identities.of_token(offered[0])
+        return self._identities.of_key(offered[0])
+
+    async def _of_cookie(self, conn: HTTPConnection) -> Grounds | None:
+        secret = conn.cookies.get(SESSION_COOKIE)
+        if not secret:
+            return None
+        check_csrf(conn, secret)
+        return await self._identities.of_cookie(secret)
 
 
 def _credentials(conn: HTTPConnection) -> list[str]:

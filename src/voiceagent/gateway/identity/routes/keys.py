@@ -32,6 +32,13 @@ class KeyWanted(BaseModel):
     expires_in_days: int | None = Field(default=None, ge=1, le=3650)
 
 
+class KeyRotation(BaseModel):
+    """How long the old key still works: up to a week."""
+
+    model_config = ConfigDict(extra="forbid")
+    overlap_hours: int = Field(default=24, ge=0, le=168)
+
+
 class KeyShown(BaseModel):
     """A key as people see it; the prefix tells keys apart."""
 
@@ -87,6 +94,25 @@ async def revoke_key(key_id: str, request: Request, caller: Writer, parts: Parts
             raise NotFound("key_not_found", "There is no such key.")
         await work.audit.append(deed(request, "key_revoked", key_id))
     parts.identities.forget()
+
+
+@router.post("/{key_id}/rotate", status_code=201)
+async def rotate_key(key_id: str, wanted: KeyRotation, request: Request, caller: Writer, parts: Parts) -> KeyMade:
+    """A new key with the name, owner and scopes of this one, which goes on for `overlap_hours` so that clients can change over."""
+    now = datetime.now(UTC)
+    async with parts.store.begin(caller.tenant_id) as work:
+        old = next((key for key in await work.keys.all() if key.key_id == key_id and key.revoked_at is None), None)
+        if old is None:
+            raise NotFound("key_not_found", "There is no such key.")
+        _allowed(sorted(old.scopes), caller)
+        life = old.expires_at - old.created_at if old.expires_at else None
+        order = KeyOrder(caller.tenant_id, old.user_id, old.name, old.scopes, now + life if life else None)
+        key, secret = new_key(order, now)
+        await work.keys.add(key)
+        await work.keys.expire(key_id, now + timedelta(hours=wanted.overlap_hours))
+        await work.audit.append(deed(request, "key_rotated", key_id, new_key_id=key.key_id))
+    parts.identities.forget()
+    return KeyMade(**_shown(key), secret=secret)
 
 
 def _allowed(names: list[str], caller: Principal) -> frozenset[str]:
