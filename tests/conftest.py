@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from voiceagent.kit.errors import Problem
 from voiceagent.models.store import ModelStore
@@ -61,3 +63,15 @@ def data_dir(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def own_logging() -> Iterator[None]:
+    """For tests that set up logging as a process does: what was set up before is put back."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    configured = structlog.get_config()
+    yield
+    root.handlers[:] = before
+    root.setLevel(level)
+    structlog.configure(**configured)

@@ -16,7 +16,7 @@ from voiceagent.apps.settings import setting_names
 
 
 @pytest.fixture(autouse=True)
-def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own_logging: None) -> None:
     """No setting of the machine that runs the tests."""
     monkeypatch.chdir(tmp_path)
     for name in ("VOICEAGENT_DATA__DIR", "VOICEAGENT_MODELS__DIR", "VOICEAGENT_API_KEY", "VOICEAGENT_CONFIG"):

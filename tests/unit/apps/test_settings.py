@@ -62,7 +62,7 @@ def test_an_unknown_variable_is_refused(variable: str, said: str) -> None:
 
 
 def test_variables_that_are_not_settings_are_left_alone() -> None:
-    layers.load(environment={"VOICEAGENT_API_KEY": "va_x", "VOICEAGENT_CI": "1", "HOME": "/"})
+    layers.load(environment={"VOICEAGENT_API_KEY": "va_x", "VOICEAGENT_CI": "1", "VOICEAGENT_DATA": "x", "HOME": "/"})
 
 
 def test_a_value_of_the_wrong_type_names_its_origin_and_not_the_value(tmp_path: Path) -> None:

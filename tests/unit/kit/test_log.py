@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -14,15 +13,10 @@ from voiceagent.kit.log import FIELD_BYTES, configure_logging
 
 
 @pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
+def stream(own_logging: None) -> io.StringIO:
     written = io.StringIO()
     configure_logging(level="info", stream=written)
-    yield written
-    root.handlers[:] = before
-    root.setLevel(level)
-    structlog.reset_defaults()
+    return written
 
 
 def lines(stream: io.StringIO) -> list[dict[str, object]]:

@@ -109,7 +109,8 @@ def _lines(text: str) -> dict[str, int]:
 def _read_environment(gathered: _Values, variables: Mapping[str, str]) -> None:
     for variable in sorted(variables):
         area, split, name = variable.removeprefix(PREFIX).lower().partition("__")
-        if not variable.startswith(PREFIX) or not (split or area.partition("_")[0] in areas()):
+        looks_like_one = split or any(area.startswith(f"{known}_") for known in areas())
+        if not variable.startswith(PREFIX) or not looks_like_one:
             continue
         if not split:
             meant = f"{PREFIX}{area.replace('_', '__', 1)}".upper()
