@@ -266,7 +266,7 @@ async def test_agents_are_made_read_replaced_and_removed_by_their_tenant_only(ht
 async def test_an_internal_call_speaks_for_the_caller_of_its_token_whatever_its_body_says(
     http: httpx.AsyncClient, kit: EngineKit
 ) -> None:
-    body = REPLY_REQUEST.dump_json(replace(kit.request("Hello"), tenant_id="ten_b", subject="usr_other"))
+    body = REPLY_REQUEST.dump_json(replace(kit.request("When?"), tenant_id="ten_b", subject="usr_other"))
     answer = await http.post("/internal/engine/reply", content=body)
     assert answer.status_code == 200
     principal = kit.documents.asked[0][0]

@@ -25,7 +25,17 @@ PORTS = ("store", "llm", "bus", "embed")
 def service(parts: Parts, documents: Documents) -> EngineService:
     """The engine itself."""
     router = Router({llm.capabilities.model: llm for llm in parts.llms}, clock=parts.clock)
-    return EngineService(EngineParts(parts.store, router, documents, parts.bus, parts.clock))
+    return EngineService(
+        EngineParts(
+            parts.store,
+            router,
+            documents,
+            parts.bus,
+            parts.clock,
+            embedder=parts.embed,
+            grounding=parts.settings.grounding.mode,
+        )
+    )
 
 
 def listener(parts: Parts, engine: EngineService) -> Listener:

@@ -174,6 +174,15 @@ class EmbedSettings(Area):
     url: DataUrl = Field("minilm:///", description="minilm:///, openai+https://HOST/v1?model=...")
 
 
+class GroundingSettings(Area):
+    """How answers rest on documents."""
+
+    mode: Literal["auto", "extract", "generate"] = Field(
+        "auto",
+        description="extract: tell the sentence that answers; generate: the model answers from passages; auto: by the model.",
+    )
+
+
 class RecordingsSettings(Area):
     """The flight recorder: what happened in each session, with its sound, to replay and to look into."""
 
@@ -219,6 +228,7 @@ class Settings(Area):
     vad: VadSettings = VadSettings()
     turns: TurnsSettings = TurnsSettings()
     embed: EmbedSettings = EmbedSettings()
+    grounding: GroundingSettings = GroundingSettings()
     recordings: RecordingsSettings = RecordingsSettings()
     log: LogSettings = LogSettings()
     limits: LimitsSettings = LimitsSettings()

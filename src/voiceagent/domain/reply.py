@@ -44,6 +44,10 @@ class ReplyRequest:
     deadline_s: float = 10.0
 
 
+Grounding = Literal["", "extracted", "generated", "refused"]
+"""What an answer rests on: nothing but the model, a sentence of the documents told as it stands, passages that the model read, or the
+finding that the documents do not say."""
+
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
 
@@ -73,7 +77,7 @@ class ReplyDone:
     """The last event of every reply that did not fail.
 
     retrieval_ms: how long the reply waited for passages, None without a search.  retrieval_error: the code when the search was late or
-    failed, so that the answer stands without sources.
+    failed, so that the answer stands without sources.  grounding: what the answer rests on.
     """
 
     finish_reason: FinishReason
@@ -81,6 +85,7 @@ class ReplyDone:
     model: str
     retrieval_ms: float | None = None
     retrieval_error: str | None = None
+    grounding: Grounding = ""
 
 
 ReplyEvent = ReplyText | ReplyToolCall | ReplyCitation | ReplyDone

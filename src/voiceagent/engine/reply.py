@@ -18,11 +18,14 @@ from voiceagent.engine.cite import CitedText, Said
 from voiceagent.engine.compose import Composed, compose, within
 from voiceagent.engine.conversations import ConversationLog
 from voiceagent.engine.counting import TokenCounts
-from voiceagent.engine.retrieve import Retrieved, Retriever
+from voiceagent.engine.grounding.ground import Grounded, Grounder, Mode
+from voiceagent.engine.grounding.judge import Judge
+from voiceagent.engine.retrieve import Retriever
 from voiceagent.engine.router import Router, Started
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.errors import NotFound, Problem
 from voiceagent.ports.bus import Bus
+from voiceagent.ports.embed import Embedder
 from voiceagent.ports.llm import ChatDone, TextDelta, ToolCallDelta
 from voiceagent.ports.services import Documents, OpenedConversation
 from voiceagent.ports.store import Store
@@ -30,17 +33,22 @@ from voiceagent.ports.store import Store
 _log = structlog.get_logger(__name__)
 
 PREPARE_S = 10.0
+FROM_DOCUMENTS = "documents"
+"""Named as the model of an answer that no model made."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineParts:
-    """What the engine works with. documents: None when there are none.  bus: None when nobody listens."""
+    """What the engine works with. documents: None when there are none.  bus: None when nobody listens.  embedder: compares questions with
+    sentences, None to go by words alone."""
 
     store: Store
     router: Router
     documents: Documents | None = None
     bus: Bus | None = None
     clock: Clock = field(default_factory=SystemClock)
+    embedder: Embedder | None = None
+    grounding: Mode = "auto"
 
 
 class EngineService:
@@ -49,7 +57,8 @@ class EngineService:
     def __init__(self, parts: EngineParts) -> None:
         self.parts = parts
         self.log = ConversationLog(parts.store, parts.bus, parts.clock)
-        self._retriever = Retriever(parts.documents, parts.clock)
+        retriever = Retriever(parts.documents, parts.clock)
+        self._grounder = Grounder(retriever, Judge(parts.embedder), parts.clock, mode=parts.grounding)
         self._counts = TokenCounts()
 
     async def open_conversation(
@@ -63,9 +72,11 @@ class EngineService:
     async def prepare(self, request: ReplyRequest) -> None:
         try:
             async with asyncio.timeout(PREPARE_S):
-                retrieved = await self._retriever.passages(request)
                 llm = self.parts.router.first(self._model(request))
-                composed = await compose(request, retrieved.passages, llm, self._counts)
+                grounded = await self._grounder.ground(request, llm.capabilities, ahead=True)
+                if grounded.said:
+                    return
+                composed = await compose(request, grounded.passages, llm, self._counts)
                 await llm.warm(composed.chat.messages)
         except (Problem, TimeoutError) as error:
             _log.debug("prepare_failed", error=type(error).__name__)
@@ -73,11 +84,17 @@ class EngineService:
     async def reply(self, request: ReplyRequest) -> AsyncGenerator[ReplyEvent, None]:
         begun_s = self.parts.clock.monotonic_s()
         model = self._model(request)
-        retrieved = await self._retriever.passages(request)
-        composed = await compose(request, retrieved.passages, self.parts.router.first(model), self._counts)
+        llm = self.parts.router.first(model)
+        grounded = await self._grounder.ground(request, llm.capabilities)
+        if grounded.said:
+            for said in grounded.said:
+                yield said
+            yield ReplyDone("stop", TokenUsage(), FROM_DOCUMENTS, grounded.ms, grounded.error, grounded.how)
+            return
+        composed = await compose(request, grounded.passages, llm, self._counts)
         left_s = request.deadline_s - (self.parts.clock.monotonic_s() - begun_s)
         started = await self.parts.router.start(model, within(composed.chat, left_s))
-        async with aclosing(_told(started, composed, retrieved, spoken=request.spoken)) as events:
+        async with aclosing(_told(started, composed, grounded, spoken=request.spoken)) as events:
             async for event in events:
                 yield event
 
@@ -93,7 +110,7 @@ class EngineService:
 
 
 async def _told(
-    started: Started, composed: Composed, retrieved: Retrieved, *, spoken: bool
+    started: Started, composed: Composed, grounded: Grounded, *, spoken: bool
 ) -> AsyncGenerator[ReplyEvent, None]:
     """The model's deltas as events of the reply."""
     cited = CitedText(composed.passages, spoken=spoken)
@@ -116,7 +133,8 @@ async def _told(
         yield said
     # An answer that is ended here, at a sentence, brings no usage: its pieces are its tokens, about.
     end = done or ChatDone("stop", TokenUsage(completion_tokens=pieces))
-    yield ReplyDone(end.finish_reason, end.usage, started.model, retrieved.ms, retrieved.error)
+    how = grounded.how if composed.passages else ""
+    yield ReplyDone(end.finish_reason, end.usage, started.model, grounded.ms, grounded.error, how)
 
 
 def _limited(said: list[Said], limit: SpokenLimit | None) -> list[Said]:

@@ -39,8 +39,8 @@ async def test_a_search_that_is_late_or_fails_leaves_the_answer_without_sources_
     async with engine_kit() as kit:
         kit.documents.delay_s = 30.0 if how == "late" else 0.0
         kit.documents.problem = Unavailable("vectors_unavailable", "gone") if how == "failing" else None
-        events = [event async for event in kit.service.reply(kit.request("Hello"))]
-        assert "".join(e.text for e in events if isinstance(e, ReplyText)) == "You said: Hello"
+        events = [event async for event in kit.service.reply(kit.request("When?"))]
+        assert "".join(e.text for e in events if isinstance(e, ReplyText)) == "You said: When?"
         done = events[-1]
         assert isinstance(done, ReplyDone)
         assert done.retrieval_error == ("search_deadline" if how == "late" else "vectors_unavailable")

@@ -1,0 +1,37 @@
+"""The sentences of a passage and where they stand in it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_END = re.compile(
+    r"[.!?…][\"'”’)\]]{0,3}(?:\[\d+\])?\s+(?=[\"'“‘(\[]?[^\Wa-z_])|[。！？]\s*|\n\s*\n|\n(?=\s*(?:[-*•#|]|\d+[.)]))"
+)
+_SHORT = re.compile(
+    r"(?:\b(?:[A-Za-z]|mr|mrs|ms|dr|prof|st|no|vs|etc|figs?|sec|inc|ltd|co|corp|cf|al|approx|vol|pp?|gen|col|lt|jr|sr|rev|hon|"
+    r"u\.s|e\.g|i\.e))\.\s+$",
+    re.IGNORECASE,
+)
+_REACH_CHARS = 16
+_LEAST_CHARS = 2
+
+
+def sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of every sentence, list item or row, without the white space around it."""
+    start = 0
+    for match in _END.finditer(text):
+        if "\n" not in match.group() and _SHORT.search(text[max(start, match.end() - _REACH_CHARS) : match.end()]):
+            continue
+        yield from _trimmed(text, start, match.end())
+        start = match.end()
+    yield from _trimmed(text, start, len(text))
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    if end - start >= _LEAST_CHARS:
+        yield start, end
