@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from voiceagent.adapters.store.access import SqlAccess
+from voiceagent.adapters.store.audit import SqlAudit
 from voiceagent.adapters.store.conversations import SqlAgents, SqlConversations
 from voiceagent.adapters.store.database import Database, Dialect, Mode
 from voiceagent.adapters.store.identities import SqlDirectory, SqlKeys, SqlSettings, SqlUsers
@@ -19,7 +20,7 @@ from voiceagent.adapters.store.postgresql import Postgresql
 from voiceagent.adapters.store.schema import migrate
 from voiceagent.adapters.store.scope import Scope
 from voiceagent.adapters.store.sqlite import Sqlite
-from voiceagent.adapters.store.work import SqlAudit, SqlJobs, SqlQueue
+from voiceagent.adapters.store.work import SqlJobs, SqlQueue
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.errors import InvalidInput, Misconfigured
 

@@ -54,6 +54,11 @@ def _count(name: str) -> Column[Any]:
     return Column(name, Integer, nullable=False)
 
 
+def _row_key() -> Column[Any]:
+    """The key of what is sealed in this row, wrapped by a key of the tenant; none when nothing is."""
+    return Column("row_key", String)
+
+
 def _at(name: str, *, nullable: bool = False) -> Column[Any]:
     return Column(name, Moment, nullable=nullable)
 
@@ -107,6 +112,7 @@ second_factors = _tenant_table(
     _at("confirmed_at", nullable=True),
     Column("last_step", BigInteger, nullable=False),
     Column("recovery_sha256s", Plain, nullable=False),
+    _row_key(),
 )
 
 identity_links = _tenant_table("identity_links", "external_sha256", _text("user_id"), _at("created_at"))
@@ -137,6 +143,7 @@ conversations = _tenant_table(
     _text("title"),
     _at("created_at"),
     _at("updated_at"),
+    _row_key(),
     Index(None, "tenant_id", "updated_at"),
 )
 
@@ -153,6 +160,7 @@ turns = _tenant_table(
     Column("citations", Plain, nullable=False),
     Column("usage", Plain, nullable=False),  # model, prompt_tokens, completion_tokens
     Column("error_code", Words),
+    _row_key(),
     ForeignKeyConstraint(
         ["tenant_id", "conversation_id"],
         ["conversations.tenant_id", "conversations.conversation_id"],
@@ -187,6 +195,7 @@ documents = _tenant_table(
     _count("page_count"),
     _count("word_count"),
     Column("metadata", Plain, nullable=False),
+    _row_key(),
     ForeignKeyConstraint(["tenant_id", "collection_id"], ["collections.tenant_id", "collections.collection_id"]),
     Index(None, "tenant_id", "created_at"),
     Index(None, "tenant_id", "collection_id", "created_at"),
@@ -233,6 +242,10 @@ audit = _tenant_table(
     _text("object_id"),
     _text("request_id"),
     Column("data", Plain, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("previous_sha256", String, nullable=False),
+    Column("sha256", String, nullable=False),
+    UniqueConstraint("tenant_id", "sequence"),
 )
 
 idempotency = _tenant_table(

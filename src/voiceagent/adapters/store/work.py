@@ -1,4 +1,4 @@
-"""Jobs and audit entries as rows, and the queue from which workers of every tenant claim."""
+"""Jobs as rows, and the queue from which workers of every tenant claim."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from sqlalchemy import func, select, tuple_, update
 
 from voiceagent.adapters.store.database import Database
 from voiceagent.adapters.store.scope import Scope, insert_new, mine, param, restored
-from voiceagent.adapters.store.tables import audit, jobs
-from voiceagent.domain.audit import AuditEntry
+from voiceagent.adapters.store.tables import jobs
 from voiceagent.domain.job import Job
 from voiceagent.kit.clock import Clock
 from voiceagent.kit.errors import Conflict, NotFound
@@ -56,9 +55,6 @@ _CLAIM = (
 )
 _PROLONG = _END_CLAIM.values(due_at=param("until", jobs.c.due_at), heartbeat_at=_NOW)
 _DEPTHS = select(jobs.c.kind, func.count().label("count")).where(_OPEN).group_by(jobs.c.kind)
-
-_NEWEST = select(audit).where(mine(audit)).order_by(audit.c.entry_id.desc()).limit(param("count"))
-_OLDER = _NEWEST.where(audit.c.entry_id < param("before_id"))
 
 
 class SqlJobs:
@@ -107,23 +103,6 @@ class SqlJobs:
         }
         del row["lease_until"]
         return row
-
-
-class SqlAudit:
-    """Audit entries of one transaction."""
-
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
-
-    async def append(self, entry: AuditEntry) -> None:
-        await self._scope.put(audit.insert(), dataclasses.asdict(entry))
-
-    async def page(self, *, before_id: str | None, limit: int) -> tuple[AuditEntry, ...]:
-        if before_id is None:
-            rows = await self._scope.rows(_NEWEST, count=limit)
-        else:
-            rows = await self._scope.rows(_OLDER, count=limit, before_id=before_id)
-        return tuple(restored(AuditEntry, row) for row in rows)
 
 
 class SqlQueue:
