@@ -29,12 +29,15 @@ class Offload:
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix=name)
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The result of `function(*args, **kwargs)` run in the pool. Raises Unavailable `overloaded` when the queue is full."""
+        """The result of `function(*args, **kwargs)` run in the pool. Raises Unavailable `overloaded` when the queue is full, `closed` after `close`."""
         if self._waiting >= self._limit:
             raise Unavailable("overloaded", f"the {self._name} pool is full", retry_after_s=1.0)
-        self._waiting += 1
         loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._pool, lambda: function(*args, **kwargs))
+        try:
+            future = loop.run_in_executor(self._pool, lambda: function(*args, **kwargs))
+        except RuntimeError as error:  # the pool was shut down
+            raise Unavailable("closed", f"the {self._name} pool is closed") from error
+        self._waiting += 1
         future.add_done_callback(self._done)
         return await future
 
