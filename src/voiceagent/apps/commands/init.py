@@ -8,6 +8,7 @@ from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOp
 from voiceagent.apps.commands.outcome import out, print_json
 from voiceagent.apps.commands.stores import with_store
 from voiceagent.apps.first_start import Credentials, first_start
+from voiceagent.apps.run import data_folder
 from voiceagent.kit.clock import SystemClock
 from voiceagent.ports.store import Store
 
@@ -23,9 +24,8 @@ def init(
     settings = settled(loaded(config, sets, data_dir).settings)
 
     async def first(store: Store) -> Credentials | None:
-        return await first_start(
-            store, email=settings.identity.owner_email, data_dir=settings.data.dir, clock=SystemClock()
-        )
+        async with data_folder(settings.data.dir, "init") as folder:  # first: what is shown once must not be lost
+            return await first_start(store, email=settings.identity.owner_email, data_dir=folder, clock=SystemClock())
 
     made = with_store(settings, first)
     if as_json:
