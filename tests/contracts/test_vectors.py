@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.support.servers import WEAVIATE_KEY
 
 from voiceagent.adapters.embed.hashed import HashedEmbedder
 from voiceagent.adapters.vectors.local import LocalVectors, open_vectors
+from voiceagent.adapters.vectors.weaviate import open_vectors as open_weaviate
 from voiceagent.domain.document import Chunk
 from voiceagent.kit.errors import InvalidInput, Misconfigured, Unavailable
 from voiceagent.ports.vectors import IndexedChunk, IndexedDocument, VectorQuery, VectorStore
@@ -49,9 +51,15 @@ async def search(
     return [passage.chunk.chunk_id for passage in found]
 
 
-@pytest.fixture(params=["local"])
+@pytest.fixture(params=["local", "weaviate"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VectorStore]:
-    made = open_vectors(f"local://{tmp_path}/index")
+    made: VectorStore
+    if request.param == "local":
+        made = open_vectors(f"local://{tmp_path}/index")
+    else:
+        made = open_weaviate(request.getfixturevalue("weaviate_url"), api_key=WEAVIATE_KEY)
+        for tenant in ("ten_a", "ten_b"):
+            await made.drop(tenant)
     yield made
     await made.close()
 
