@@ -14,10 +14,9 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from voiceagent import __version__
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.run import Process
-from voiceagent.web.app import AppOptions, create_app
+from voiceagent.web.app import create_app
 from voiceagent.web.serve import Listener
 from voiceagent.web.tokens import ServiceAuthenticator, ServiceTokens
 
@@ -30,7 +29,7 @@ def listener(parts: Parts) -> Listener:
     """The dashboard on its port."""
     server = parts.settings.server
     auth = ServiceAuthenticator(ServiceTokens(parts.service_keys), "dashboard")
-    app = create_app("dashboard", title="voiceagent dashboard", auth=auth, options=AppOptions(version=__version__))
+    app = create_app("dashboard", title="voiceagent dashboard", auth=auth, options=parts.app_options())
     app.add_middleware(Page, folder=PAGE, gateway_port=server.gateway_port)
     return Listener(app, server.dashboard_port, server.host)
 

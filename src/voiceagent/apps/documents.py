@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from voiceagent import __version__
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.run import Process
 from voiceagent.documents.parts import DocumentLimits, DocumentParts
 from voiceagent.documents.server import create_documents
 from voiceagent.documents.service import DocumentService
 from voiceagent.documents.worker import DocumentWorker
-from voiceagent.web.app import AppOptions
 from voiceagent.web.serve import Listener
 from voiceagent.web.tokens import ServiceAuthenticator, ServiceTokens
 
@@ -32,9 +30,7 @@ def listener(parts: Parts, documents: DocumentService) -> Listener:
     """The document module on its port. Its workers run beside it (`start_worker`), or in processes of their own."""
     server = parts.settings.server
     auth = ServiceAuthenticator(ServiceTokens(parts.service_keys), "documents")
-    app = create_documents(
-        _document_parts(parts), auth=auth, service=documents, options=AppOptions(version=__version__)
-    )
+    app = create_documents(_document_parts(parts), auth=auth, service=documents, options=parts.app_options())
     return Listener(app, server.documents_port, server.internal_host)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from voiceagent import __version__
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.run import Process
 from voiceagent.domain.agent import Agent
@@ -15,7 +14,6 @@ from voiceagent.engine.reply import EngineParts, EngineService
 from voiceagent.engine.router import Router
 from voiceagent.engine.server import create_engine
 from voiceagent.ports.services import Documents
-from voiceagent.web.app import AppOptions
 from voiceagent.web.serve import Listener
 from voiceagent.web.tokens import ServiceAuthenticator, ServiceTokens
 
@@ -42,7 +40,7 @@ def listener(parts: Parts, engine: EngineService) -> Listener:
     """The engine on its port."""
     server = parts.settings.server
     auth = ServiceAuthenticator(ServiceTokens(parts.service_keys), "engine")
-    app = create_engine(engine, auth=auth, embedder=parts.embed, options=AppOptions(version=__version__))
+    app = create_engine(engine, auth=auth, embedder=parts.embed, options=parts.app_options())
     return Listener(app, server.engine_port, server.internal_host)
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import structlog
 
+from voiceagent import __version__
 from voiceagent.apps.build import opened
 from voiceagent.apps.keyring import service_keys
 from voiceagent.apps.places import Places
@@ -28,6 +29,7 @@ from voiceagent.ports.tts import TextToSpeech
 from voiceagent.ports.turns import EndOfTurn
 from voiceagent.ports.vad import VoiceActivity
 from voiceagent.ports.vectors import VectorStore
+from voiceagent.web.app import AppOptions
 from voiceagent.web.tokens import ServiceTokens
 
 CLOSE_S = 5.0
@@ -98,6 +100,11 @@ class Parts:
     async def remote_documents(self) -> Documents:
         """The document module in another process."""
         return cast(Documents, await self._remote("documents"))
+
+    def app_options(self, cors_origins: tuple[str, ...] = ()) -> AppOptions:
+        """What every server of this process has in common."""
+        scrape_token = self.settings.server.scrape_token.get_secret_value() or None
+        return AppOptions(version=__version__, cors_origins=cors_origins, scrape_token=scrape_token)
 
     def background(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
         """Run `work` until the process ends; it is cancelled before any port is closed."""

@@ -56,6 +56,11 @@ class ServerSettings(Area):
     voice_port: Port = Field(8001, description="Port of the voice module.")
     documents_port: Port = Field(8002, description="Port of the document module.")
     dashboard_port: Port = Field(3000, description="Port of the dashboard.")
+    worker_port: Port = Field(8003, description="Port of a worker of its own: health and metrics. 0 takes a free one.")
+    scrape_token: SecretStr = Field(
+        SecretStr(""),
+        description="Bearer token with which a metrics scraper may read /metrics of every server. Empty: none may.",
+    )
     allowed_origins: Strings = Field((), description="Further browser origins that may open a socket, comma-separated.")
     drain_s: float = Field(10.0, ge=0, le=600, description="Seconds that open conversations get to end at shutdown.")
     retire_s: float = Field(
@@ -99,7 +104,21 @@ class IdentitySettings(Area):
         SecretStr(""),
         description="Signs users' access tokens: 32 bytes or more. Empty: drawn once and kept in the data folder.",
     )
+    token_secret_previous: SecretStr = Field(
+        SecretStr(""), description="The token_secret before this one: its tokens stay valid while they last."
+    )
     owner_email: str = Field("owner@localhost", description="E-mail of the owner that the first start creates.")
+    oidc_issuer: str = Field("", description="OpenID Connect provider that people sign in with; empty for none.")
+    oidc_client_id: str = Field("", description="What the provider calls this platform.")
+    oidc_client_secret: SecretStr = Field(
+        SecretStr(""), description="The platform's secret at the provider, if it has one."
+    )
+    oidc_role: str = Field(
+        "",
+        description="Role of people whom the provider knows and we do not; empty: only people who were added before.",
+    )
+    public_url: str = Field("", description="The gateway's address in browsers; empty: this machine, at its port.")
+    dashboard_url: str = Field("", description="The dashboard's address in browsers; empty: this machine, at its port.")
 
 
 class StoreSettings(Area):
@@ -192,6 +211,16 @@ class RecordingsSettings(Area):
     max_bytes: int = Field(2**30, ge=0, description="Room for all recordings; the oldest go first.")
 
 
+class AnchorsSettings(Area):
+    """The audit log's anchors: signed notes, outside the database, of what the log was."""
+
+    url: DataUrl = Field("file://{data}/audit-anchors.jsonl", description="file:///FILE, best on another disk.")
+    signing_key: SecretStr = Field(
+        SecretStr(""),
+        description="Signs the anchors: 32 bytes or more. Empty: drawn once and kept in the data folder.",
+    )
+
+
 class LogSettings(Area):
     """What is logged, and how."""
 
@@ -230,12 +259,16 @@ class Settings(Area):
     embed: EmbedSettings = EmbedSettings()
     grounding: GroundingSettings = GroundingSettings()
     recordings: RecordingsSettings = RecordingsSettings()
+    anchors: AnchorsSettings = AnchorsSettings()
     log: LogSettings = LogSettings()
     limits: LimitsSettings = LimitsSettings()
 
     def url(self, port: str) -> str:
         """The URL that picks the adapter of `port`, with the data folder filled in."""
-        url: str = getattr(self, port).url
+        return self.filled(getattr(self, port).url)
+
+    def filled(self, url: str) -> str:
+        """`url` with the data folder for `{data}`."""
         return url.replace("{data}", str(self.data.dir.expanduser().absolute()))
 
     def service_urls(self, service: str) -> tuple[str, ...]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from voiceagent import __version__
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.run import Process
 from voiceagent.ports.services import Engine
 from voiceagent.voice.server import VoiceServerParts, create_voice
 from voiceagent.voice.sessions import SessionLimits, Sessions
 from voiceagent.voice.stage import VoiceParts
-from voiceagent.web.app import AppOptions
 from voiceagent.web.serve import Listener
 from voiceagent.web.tokens import ServiceAuthenticator, ServiceTokens
 
@@ -32,7 +30,7 @@ def listener(parts: Parts, engine: Engine) -> Listener:
         clock=parts.clock,
     )
     auth = ServiceAuthenticator(ServiceTokens(parts.service_keys), "voice")
-    app = create_voice(server_parts, auth=auth, options=AppOptions(version=__version__))
+    app = create_voice(server_parts, auth=auth, options=parts.app_options())
     return Listener(app, settings.server.voice_port, settings.server.internal_host)
 
 

@@ -15,6 +15,7 @@ def check(settings: Settings) -> tuple[str, ...]:
     """Warnings for the operator. Raises Misconfigured `weak_secret` or `public_bind_refused`."""
     _refuse_weak("services.secret", settings.services.secret.get_secret_value())
     _refuse_weak("identity.token_secret", settings.identity.token_secret.get_secret_value())
+    _refuse_weak("server.scrape_token", settings.server.scrape_token.get_secret_value())
     return tuple(_warned(settings))
 
 
