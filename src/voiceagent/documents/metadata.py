@@ -18,7 +18,7 @@ _JUNK_TITLE = re.compile(
     re.IGNORECASE,
 )
 _PDF_DATE = re.compile(r"D:(\d{4})(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\d{2})?")
-_ISO_DATE = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?![\d-])")
 _MONTHS = {
     name: at
     for at, name in enumerate(

@@ -46,11 +46,13 @@ def open_embed(url: str, *, models: ModelPaths, threads: int = 2) -> MiniLmEmbed
 class MiniLmEmbedder:
     """Mean of the last hidden states, of unit length. Passages run on threads of low priority; a question never waits for them."""
 
-    def __init__(self, folder: Path, *, name: str = MODEL, threads: int = 2) -> None:
+    def __init__(self, folder: Path, *, name: str = MODEL, threads: int = 2, polite: bool = True) -> None:
+        """polite: passages give way to everything else on the machine; for processes that do nothing else, turn it off."""
         self._capabilities = EmbedCapabilities(model=name, dimensions=DIMENSIONS, max_tokens=MAX_TOKENS)
         self._session = _session(folder / "model.onnx")
         self._tokenizer = _tokenizer(folder / "tokenizer.json")
         self._threads = max(threads, 1)
+        self._polite = polite
         self._passages = Offload("embed-passages", threads=self._threads, queue=_PASSAGE_QUEUE)
         self._questions = Offload("embed-questions", threads=1)
         self._closed = False
@@ -108,7 +110,8 @@ class MiniLmEmbedder:
         return rows
 
     def _bulk_vectors(self, texts: Sequence[str]) -> Floats:
-        _lower_priority_once()
+        if self._polite:
+            _lower_priority_once()
         return self._vectors(texts)
 
     def _vectors(self, texts: Sequence[str]) -> Floats:

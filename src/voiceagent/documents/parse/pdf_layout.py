@@ -20,7 +20,8 @@ _REPEATED_PAGES = 3
 _REPEATED_SHARE = 0.3
 _HEADING_RATIOS = ((1.6, 1), (1.3, 2), (1.12, 3))
 _HEADING_CHARS = 160
-_CELL_WORDS = 6.0
+_CELL_WORDS = 4.0
+_LOOSE_CELL_WORDS = 2.0
 _TABLE_ROWS = 3
 _DISORDER_SHARE = 0.15
 
@@ -239,7 +240,9 @@ def _tables(page: PageLines) -> tuple[list[str], dict[int, int]]:
         return tables, used
     for run in _runs(_rows(page.lines)):
         words = [len(cell.text.split()) for row in run for cell in row.cells]
-        if sum(words) > _CELL_WORDS * len(words):
+        # Columns of prose lie beside each other like cells, but the file draws one whole column after the other.
+        limit = _CELL_WORDS if _drawn_by_rows(run, page.lines) else _LOOSE_CELL_WORDS
+        if sum(words) > limit * len(words):
             continue
         columns = _columns(run)
         if len(columns) < 2:
@@ -248,6 +251,17 @@ def _tables(page: PageLines) -> tuple[list[str], dict[int, int]]:
             used.update((id(line), len(tables)) for line in row.lines)
         tables.append(table_text([_placed(row, columns) for row in run]))
     return tables, used
+
+
+def _drawn_by_rows(run: list[_Row], lines: list[Line]) -> bool:
+    """Whether most rows of the run stand together in the file's own order."""
+    place = {id(line): at for at, line in enumerate(lines)}
+    spread = [
+        max(places) - min(places) - len(places) + 1
+        for row in run
+        if (places := [place[id(line)] for line in row.lines])
+    ]
+    return sum(1 for gap in spread if gap == 0) * 2 > len(spread)
 
 
 def _same_height_pairs(lines: list[Line]) -> int:
