@@ -151,7 +151,18 @@ class Brain:
     store_failure: Problem | None = None
     requests: list[ReplyRequest] = field(default_factory=list)
     stored: dict[str, Turn] = field(default_factory=dict)
+    prepare_s: float = 0.01
     stopped: int = 0
+    prepared: list[ReplyRequest] = field(default_factory=list)
+    preparing: int = 0
+
+    async def prepare(self, request: ReplyRequest) -> None:
+        self.prepared.append(request)
+        self.preparing += 1
+        try:
+            await asyncio.sleep(self.prepare_s)
+        finally:
+            self.preparing -= 1
 
     async def reply(self, request: ReplyRequest) -> AsyncIterator[ReplyEvent]:
         self.requests.append(request)

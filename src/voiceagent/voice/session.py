@@ -53,7 +53,7 @@ class VoiceSession:
         self._closed = False
         self._when_closed: Callable[[], None] = lambda: None
         self._replies = Replies(self, parts, principal, opened.agent)
-        self._caller = Caller(self, parts, opened.agent.language, self._replies.asked)
+        self._caller = Caller(self, parts, opened.agent.language, self._replies.asked, self._replies.foresee)
         if opened.agent.greeting and not opened.turns and settings.turn_detection is not None:
             self._replies.say(opened.agent.greeting)
             self.happen(turn.ResponseRequested(self.now_s()))

@@ -28,11 +28,20 @@ WINDOWS_A_STEP = 8
 class Caller:
     """Hears the caller for one session and performs the machine's effects that concern listening."""
 
-    def __init__(self, stage: Stage, parts: VoiceParts, language: str, on_asked: Callable[[Asked], None]) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        parts: VoiceParts,
+        language: str,
+        on_asked: Callable[[Asked], None],
+        on_words: Callable[[str], None],
+    ) -> None:
+        """on_asked: a turn is over.  on_words: what the open turn says so far, told at each of its pauses."""
         self._stage = stage
         self._parts = parts
         self._language = language
         self._on_asked = on_asked
+        self._on_words = on_words
         self._detection = stage.settings.turn_detection
         self._speech = SpeechIn(parts.vad.open(), segment_rules_of(self._detection), self._edge)
         self._arrived_s = parts.clock.monotonic_s()
@@ -181,6 +190,7 @@ class Caller:
         stable = self._stable.grow(text)
         if stable and self._stage.settings.transcription:
             self._stage.tell(told.TranscriptDelta(self._item_id, stable))
+        self._on_words(text)
         self._stage.happen(turn.Transcribed(self._parts.clock.monotonic_s(), revision, text))
 
     async def _judge(self, revision: int) -> None:

@@ -51,6 +51,7 @@ class Replies:
         self._answered: dict[int, Exchange] = {}  # by reply number, answers under way
         self._past: dict[str, tuple[Ledger, Exchange]] = {}
         self._say: str | None = None
+        self._foreseen: asyncio.Task[None] | None = None
         self.options = ResponseOptions()
 
     @property
@@ -73,6 +74,19 @@ class Replies:
         exchange.ask(asked.text, asked.audio_s)
         exchange.voiced_s, exchange.marks, exchange.error_code = asked.voiced_s, asked.marks, asked.error_code
         self._stored = self._stage.scope.start(self._store_question(exchange, asked.item_id), name="store_question")
+
+    def foresee(self, text: str) -> None:
+        """The open turn says this so far: let the engine search for it while the end of the turn is still being judged."""
+        self._forget_foreseen()
+        if text and self._say is None:
+            request = self._request(ResponseOptions(), text)
+            self._foreseen = self._stage.scope.start(self._parts.engine.prepare(request), name="prepare")
+
+    def _forget_foreseen(self) -> None:
+        """An answer that starts needs the model for itself; what was searched stays with the engine."""
+        if self._foreseen is not None:
+            self._foreseen.cancel()
+            self._foreseen = None
 
     def perform(self, effect: turn.TurnEffect) -> None:
         """Do what the machine wants of the speaking side."""
@@ -122,6 +136,7 @@ class Replies:
     # --- one answer's life --------------------------------------------------------------------------------------------
 
     def _start(self, reply_no: int, pending_text: str | None) -> None:
+        self._forget_foreseen()
         options, self.options = self.options, ResponseOptions()
         settings = self._stage.settings
         plan = AnswerPlan(
@@ -144,11 +159,14 @@ class Replies:
         said, self._say = self._say, None
         if said is not None:
             return _literal(said)
+        return self._parts.engine.reply(self._request(options, pending_text))
+
+    def _request(self, options: ResponseOptions, pending_text: str | None) -> ReplyRequest:
         messages = self._stage.items.messages() if options.input is None else messages_of_items(options.input)
         if pending_text is not None:
             messages = (*messages, Message("user", pending_text))
         settings = self._stage.settings
-        request = ReplyRequest(
+        return ReplyRequest(
             tenant_id=self._principal.tenant_id,
             subject=self._principal.subject,
             agent=self._agent,
@@ -162,7 +180,6 @@ class Replies:
             spoken=(options.output or settings.output) == "audio",
             speculative=pending_text is not None,
         )
-        return self._parts.engine.reply(request)
 
     async def _release(self, answer: Answer) -> None:
         """Let the client hear the answer, after the question is stored and the answer before it has ended."""
