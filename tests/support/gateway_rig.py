@@ -18,6 +18,7 @@ from voiceagent.adapters.store.sql import SqlStore, open_store
 from voiceagent.domain.identity import ROLES, ApiKey, Principal, Session, Tenant, User
 from voiceagent.gateway.identity.callers import GatewayRates
 from voiceagent.gateway.identity.keys import KeyOrder, new_key
+from voiceagent.gateway.identity.oidc import OidcOptions
 from voiceagent.gateway.link import LinkOptions
 from voiceagent.gateway.parts import GatewayParts
 from voiceagent.gateway.server import create_gateway
@@ -202,7 +203,9 @@ class Rig:
 
 
 @asynccontextmanager
-async def gateway_rig(rates: GatewayRates = PLENTY, link: LinkOptions | None = None) -> AsyncIterator[Rig]:
+async def gateway_rig(
+    rates: GatewayRates = PLENTY, link: LinkOptions | None = None, oidc: OidcOptions | None = None
+) -> AsyncIterator[Rig]:
     """A gateway in front of one service of each name, all on loopback."""
     store, probe = open_store("sqlite://"), Probe()
     await store.migrate()
@@ -224,6 +227,7 @@ async def gateway_rig(rates: GatewayRates = PLENTY, link: LinkOptions | None = N
         AppOptions(cors_origins=ORIGINS),
         rates,
         link,
+        oidc,
     )
     app = create_gateway(parts)
     gateway = Servers([Listener(app, 0)], drain_s=1)

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from voiceagent.gateway.identity.callers import GatewayRates
 from voiceagent.gateway.identity.grounds import Identities
 from voiceagent.gateway.identity.guesses import Devices, Guesses
+from voiceagent.gateway.identity.oidc import OidcClient, OidcOptions
 from voiceagent.gateway.identity.passwords import Passwords
 from voiceagent.gateway.identity.second_factors import AuthenticatorApps
 from voiceagent.gateway.identity.sessions import Sessions
@@ -39,6 +40,7 @@ class GatewayParts:
     app: AppOptions = field(default_factory=AppOptions)
     rates: GatewayRates = field(default_factory=GatewayRates)
     link: LinkOptions = field(default_factory=LinkOptions)
+    oidc: OidcOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Gateway:
     guesses: Guesses
     devices: Devices
     access_keys: TokenKeys
+    oidc: OidcClient | None
     passwords: Passwords = field(default_factory=Passwords)
     second_factors: AuthenticatorApps = field(default_factory=AuthenticatorApps)
     clock: Clock = field(default_factory=SystemClock)

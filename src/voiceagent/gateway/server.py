@@ -11,7 +11,8 @@ from voiceagent.gateway import routes_health
 from voiceagent.gateway.identity.callers import GatewayAuthenticator
 from voiceagent.gateway.identity.grounds import Identities
 from voiceagent.gateway.identity.guesses import Devices, Guesses
-from voiceagent.gateway.identity.routes import jwks, keys, me, media_tickets, people, roles, sign_in
+from voiceagent.gateway.identity.oidc import OidcClient
+from voiceagent.gateway.identity.routes import jwks, keys, me, media_tickets, oidc, people, roles, sign_in
 from voiceagent.gateway.identity.sessions import Sessions
 from voiceagent.gateway.identity.tickets import Tickets
 from voiceagent.gateway.link import Links
@@ -21,7 +22,9 @@ from voiceagent.web.app import create_app
 from voiceagent.web.limits import Limiter
 from voiceagent.web.tokens import AccessTokens, ServiceTokens
 
-_ROUTERS = tuple(module.router for module in (keys, people, roles, me, sign_in, media_tickets, jwks, routes_health))
+_ROUTERS = tuple(
+    module.router for module in (keys, people, roles, me, sign_in, media_tickets, oidc, jwks, routes_health)
+)
 
 
 def create_gateway(parts: GatewayParts) -> FastAPI:
@@ -41,6 +44,7 @@ def create_gateway(parts: GatewayParts) -> FastAPI:
         guesses=Guesses(limiter, parts.cache, parts.rates.account),
         devices=Devices(parts.access_keys),
         access_keys=parts.access_keys,
+        oidc=OidcClient(parts.oidc, parts.cache) if parts.oidc is not None else None,
     )
     app = create_app(
         "gateway",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -25,7 +27,9 @@ ALGORITHM = "Ed25519"  # RFC 9864: names the curve, which "EdDSA" does not
 MAX_TOKEN_BYTES = 8 * 1024
 LEEWAY_S = 30
 MIN_SECRET_BYTES = 32
+KEYS_READ_EVERY_S = 30.0
 
+_log = structlog.get_logger(__name__)
 _SHAPE = re.compile(r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$")
 _SAMPLE_WORDS = (
     "changeme",
@@ -41,13 +45,33 @@ _SAMPLE_WORDS = (
 _REGISTRY = jws.JWSRegistry(algorithms=[ALGORITHM])
 
 
-class TokenKeys:
-    """Signing keys by `kid`: the first signs, all verify, so that a key can be replaced without a gap."""
+@dataclass(frozen=True, slots=True)
+class DatedSecret:
+    """A secret from which a signing key is derived, and from when on it signs (seconds since 1970); it verifies at once."""
 
-    def __init__(self, private_keys: list[Ed25519PrivateKey]) -> None:
-        keys = [_named(key) for key in private_keys]
-        self._by_kid = {str(key.kid): key for key in keys}
-        self.signing = keys[0]
+    secret: str
+    signs_from_s: float = 0.0
+
+
+class TokenKeys:
+    """Signing keys by `kid`: one signs, all verify, so that a key can be replaced without a gap.
+
+    Keys that come from a source are read again every 30 s at most; each is shown for longer than that before it signs, so that every replica knows it in time.
+    """
+
+    def __init__(
+        self,
+        private_keys: list[Ed25519PrivateKey],
+        *,
+        source: Callable[[], Sequence[DatedSecret]] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._source = source
+        self._read_at_s = self._clock.monotonic_s()
+        self._keys = [(_named(key), 0.0) for key in private_keys]
+        if source is not None:
+            self._keys = _dated(source())
 
     @classmethod
     def random(cls) -> TokenKeys:
@@ -56,18 +80,49 @@ class TokenKeys:
 
     @classmethod
     def from_secrets(cls, *secrets: str) -> TokenKeys:
-        """Keys derived from secrets that the services share, the newest first. Raises Misconfigured `weak_secret`."""
+        """Keys derived from secrets that the services share, the signing one first. Raises Misconfigured `weak_secret`."""
         if not secrets:
             raise Misconfigured("weak_secret", "A token secret is needed when the services run apart.")
         return cls([_derived(refuse_weak(secret)) for secret in secrets])
 
+    @classmethod
+    def rotating(cls, source: Callable[[], Sequence[DatedSecret]], *, clock: Clock | None = None) -> TokenKeys:
+        """Keys that may change while we run. source: short and local, such as a small file. Raises Misconfigured `weak_secret`."""
+        return cls([], source=source, clock=clock)
+
+    @property
+    def signing(self) -> OKPKey:
+        """The youngest key whose time has come."""
+        self._read_again()
+        now_s = self._clock.now().timestamp()
+        ready = [(signs_from_s, key) for key, signs_from_s in self._keys if signs_from_s <= now_s]
+        return max(ready, key=lambda one: one[0])[1] if ready else self._keys[0][0]
+
+    def _read_again(self) -> None:
+        now_s = self._clock.monotonic_s()
+        if self._source is None or now_s - self._read_at_s < KEYS_READ_EVERY_S:
+            return
+        self._read_at_s = now_s
+        try:
+            self._keys = _dated(self._source())
+        except Misconfigured as problem:  # what was good a moment ago goes on; the next start will refuse
+            _log.error("token_keys_not_read", code=problem.code)
+
     def public(self) -> dict[str, list[dict[str, Any]]]:
         """The public halves as a JWK set (RFC 7517), for those who verify our tokens themselves."""
-        return {"keys": [dict(key.as_dict(private=False)) for key in self._by_kid.values()]}
+        self._read_again()
+        return {"keys": [dict(key.as_dict(private=False)) for key, _ in self._keys]}
 
     def verifying(self, kid: object) -> OKPKey | None:
         """The key with this id, None when it is not one of ours."""
-        return self._by_kid.get(kid) if isinstance(kid, str) else None
+        self._read_again()
+        return next((key for key, _ in self._keys if key.kid == kid), None)
+
+
+def _dated(secrets: Sequence[DatedSecret]) -> list[tuple[OKPKey, float]]:
+    if not secrets:
+        raise Misconfigured("weak_secret", "There is no token secret.")
+    return [(_named(_derived(refuse_weak(one.secret))), one.signs_from_s) for one in secrets]
 
 
 def refuse_weak(secret: str) -> bytes:

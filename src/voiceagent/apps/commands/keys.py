@@ -11,6 +11,7 @@ from rich.table import Table
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
 from voiceagent.apps.commands.outcome import out, plain, print_json
 from voiceagent.apps.commands.stores import with_store
+from voiceagent.apps.keyring import ROTATION_LEAD_S, rotate
 from voiceagent.domain.identity import DEFAULT_TENANT_ID, SCOPES, ApiKey, User
 from voiceagent.gateway.identity.keys import KeyOrder, new_key
 from voiceagent.kit.clock import SystemClock
@@ -126,3 +127,17 @@ def revoke(
         print_json({"key_id": key_id, "revoked": True})
     else:
         out.print(f"{key_id} is revoked")
+
+
+@app.command(epilog="Example: `voiceagent keys rotate-signing`")
+def rotate_signing(
+    config: ConfigOption = None, sets: SetOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
+) -> None:
+    """Draw a new key for access tokens. A running gateway takes it over without a refused call; nobody has to sign in again."""
+    new = rotate(settled(loaded(config, sets, data_dir).settings), SystemClock().now().timestamp())
+    if as_json:
+        print_json({"signs_from_s": new.signs_from_s})
+    else:
+        out.print(
+            f"the new key signs in {ROTATION_LEAD_S:.0f} seconds; tokens of the old one stay valid while they last"
+        )
