@@ -56,7 +56,8 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a document that is searched as one. start and end are offsets in the document's text; page is where it starts."""
+    """A piece of a document that is searched as one. start and end are offsets in the document's text; page is where most of it
+    stands."""
 
     chunk_id: str
     document_id: str

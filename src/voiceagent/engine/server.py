@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from voiceagent.engine.reply import EngineService
 from voiceagent.engine.routes.agents import agent_routes
+from voiceagent.engine.routes.ask import ask_routes
 from voiceagent.engine.routes.chat import chat_routes
 from voiceagent.engine.routes.conversations import conversation_routes
 from voiceagent.engine.routes.internal import internal_routes
@@ -37,5 +38,6 @@ def create_engine(
     app.include_router(model_routes(engine, embedder))
     app.include_router(conversation_routes(engine))
     app.include_router(agent_routes(engine))
+    app.include_router(ask_routes(engine))
     app.include_router(internal_routes(engine))
     return app

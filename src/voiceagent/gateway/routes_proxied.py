@@ -41,7 +41,7 @@ FORWARDED = (
     Forwarded("/api/v1/documents", "documents", "documents:read", "documents:write", 110 * _MIB),
     Forwarded("/api/v1/collections", "documents", "documents:read", "documents:write"),
     Forwarded("/api/v1/search", "documents", "documents:read", "documents:read"),
-    Forwarded("/api/v1/ask", "documents", "documents:read", "documents:read"),
+    Forwarded("/api/v1/ask", "engine", "documents:read", "documents:read"),
 )
 SOCKETS = (("/v1/realtime", "voice", "talk"),)
 

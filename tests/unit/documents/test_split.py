@@ -35,6 +35,10 @@ def documents(draw: st.DrawFn) -> ParsedDocument:
     return ParsedDocument(plain.text, plain.pages, tuple(spans))
 
 
+def page_at(document: ParsedDocument, position: int) -> int:
+    return sum(page.start <= position for page in document.pages)
+
+
 @given(documents())
 @settings(max_examples=300, deadline=None)
 def test_offsets_are_exact_and_every_word_is_in_exactly_one_chunk(document: ParsedDocument) -> None:
@@ -43,8 +47,8 @@ def test_offsets_are_exact_and_every_word_is_in_exactly_one_chunk(document: Pars
     for piece in pieces:
         assert document.text[piece.start : piece.end] == piece.text
         assert piece.text == piece.text.strip() != ""
-        starts = [page.start for page in document.pages if page.start <= piece.start]
-        assert piece.page == len(starts)
+        last = piece.end - 1
+        assert page_at(document, piece.start) <= piece.page <= page_at(document, last)
     for left, right in pairwise(pieces):
         assert left.end <= right.start
     covered = "".join(piece.text for piece in pieces)
@@ -95,3 +99,9 @@ def test_rows_of_a_table_are_not_cut() -> None:
 
 def test_no_text_gives_no_chunks() -> None:
     assert split(document_of("  \n ", "")) == ()
+
+
+def test_a_title_page_of_few_words_goes_with_the_page_after_it_and_the_chunk_names_that_page() -> None:
+    [piece] = split(document_of("House rules", "Guests leave their shoes at the door. " * 4))
+    assert piece.page == 2
+    assert piece.text.startswith("House rules")
