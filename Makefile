@@ -52,6 +52,7 @@ lock: $(STAMP)-core ## choose versions and write requirements/*.txt with their h
 	$(UV) pyproject.toml -o requirements/core.txt
 	$(UV) --group build -c requirements/core.txt -o requirements/build.txt
 	$(UV) pyproject.toml --extra test --extra distributed -c requirements/core.txt -o requirements/test.txt
+	$(UV) pyproject.toml --extra distributed -c requirements/test.txt -o requirements/distributed.txt
 	$(UV) pyproject.toml --extra bench -c requirements/test.txt -o requirements/bench.txt
 
 # --- the environment: each stamp is as new as what was installed --------------------------------------------------------

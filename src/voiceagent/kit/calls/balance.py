@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.errors import Unavailable
+from voiceagent.kit.telemetry import counter
 
 _FIRST_EJECTION_S = 1.0
 _LONGEST_EJECTION_S = 30.0
@@ -17,6 +18,10 @@ _RETRY_RESERVE = 10.0
 """Second tries may be a tenth of the calls, and ten at once after a quiet time: an outage must not be doubled by those who suffer it."""
 _LOYALTY = 2
 """A caller stays with its address until that is this many calls busier than the least busy one."""
+
+_second_tries = counter(
+    "voiceagent_upstream_second_tries_total", "Calls of a service that were tried again.", ["upstream"]
+)
 
 
 @dataclass(slots=True)
@@ -90,6 +95,7 @@ class Upstreams:
         if self._retries < 1.0:
             return False
         self._retries -= 1.0
+        _second_tries.labels(self.service).inc()
         return True
 
     def unavailable(self) -> Unavailable:

@@ -11,6 +11,7 @@ import structlog
 
 from voiceagent.kit.calls.balance import Upstream, Upstreams
 from voiceagent.kit.errors import Problem
+from voiceagent.kit.telemetry import gauge
 
 FIND_EVERY_S = 1.0
 PROBE_EVERY_S = 0.5
@@ -21,12 +22,16 @@ Find = Callable[[str], Awaitable[tuple[str, ...]]]
 """The addresses of a service, by its name."""
 
 _log = structlog.get_logger(__name__)
+_answering = gauge(
+    "voiceagent_upstream_answering_ratio", "Addresses of a service that answer, of those known.", ["upstream"]
+)
 
 
 async def probe(upstreams: Upstreams, client: aiohttp.ClientSession) -> None:
     """Ask every address all the time whether its process lives, so that calls to a hung one are refused at once. Runs until cancelled."""
     while True:
         await asyncio.gather(*(_probe_one(upstreams.service, client, one) for one in upstreams.all))
+        _answering.labels(upstreams.service).set(sum(one.answers for one in upstreams.all) / max(1, len(upstreams.all)))
         await asyncio.sleep(PROBE_EVERY_S)
 
 

@@ -1,0 +1,215 @@
+"""What stands in deploy/ is checked without a network: by each format's own checker, and against the settings, roles and metrics that exist."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.conftest import ROOT
+from tests.support.servers import binary
+
+from voiceagent.apps.commands.start import Service
+from voiceagent.apps.settings import setting_names
+
+DEPLOY = ROOT / "deploy"
+CHART = DEPLOY / "helm" / "voiceagent"
+PACKAGES = Path(sys.executable).parent
+KUBERNETES = "1.31"
+ROLES = {role.value for role in Service}
+VARIABLES = {f"VOICEAGENT_{name}".replace(".", "__").upper() for name in setting_names()}
+
+
+def checked(command: list[str], *, where: Path = ROOT) -> str:
+    """What a checker printed; the test fails with it when the checker does."""
+    run = subprocess.run(command, cwd=where, capture_output=True, text=True, timeout=100, check=False)
+    assert run.returncode == 0, f"{' '.join(command)}:\n{run.stdout}{run.stderr}"
+    return run.stdout
+
+
+def tool(name: str) -> str:
+    """A checker that is a package of the tests."""
+    return binary(name, str(PACKAGES))
+
+
+def rendered(*options: str) -> list[dict[str, Any]]:
+    """The objects of the chart."""
+    command = [binary("helm"), "template", "voice", str(CHART), "--kube-version", f"{KUBERNETES}.0", *options]
+    return [one for one in yaml.safe_load_all(checked(command)) if one]
+
+
+def of_kind(objects: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
+    """Objects of one kind, by the service that they belong to."""
+    return {one["metadata"]["name"].rpartition("-")[2]: one for one in objects if one["kind"] == kind}
+
+
+# --- the image -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_dockerfile_is_without_findings() -> None:
+    checked([tool("hadolint"), str(DEPLOY / "Dockerfile")])
+
+
+def test_the_image_runs_as_nobody_and_installs_only_what_is_locked() -> None:
+    text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    last = text.split("\nFROM ")[-1]
+    assert re.search(r"^USER 10001:10001$", last, re.MULTILINE)
+    assert "--require-hashes --only-binary :all:" in text
+    for file in re.findall(r"requirements/\w+\.txt", text):
+        assert (ROOT / file).exists(), file
+
+
+# --- compose -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_compose_file_is_of_its_schema() -> None:
+    checked([tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", str(DEPLOY / "compose.yaml")])
+
+
+def test_compose_runs_every_role_with_settings_that_exist() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    ours = {name: one for name, one in services.items() if one["image"] == "voiceagent:local"}
+    assert {one["command"][1] for one in ours.values() if one.get("command", [""])[0] == "serve"} == ROLES
+    for name, one in ours.items():
+        named = {variable for variable in one.get("environment", {}) if variable.startswith("VOICEAGENT_")}
+        assert named <= VARIABLES, name
+        assert one["read_only"] is True and one["cap_drop"] == ["ALL"], name
+    given = set(re.findall(r"\$\{(\w+)", (DEPLOY / "compose.yaml").read_text(encoding="utf-8")))
+    offered = set(re.findall(r"^(\w+)=", (DEPLOY / "example.env").read_text(encoding="utf-8"), re.MULTILINE))
+    assert given == offered
+
+
+def test_nothing_but_the_doors_is_published_and_only_on_this_machine() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    published = {name: one["ports"] for name, one in services.items() if "ports" in one}
+    assert set(published) == {"platform", "gateway", "dashboard", "prometheus", "grafana"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+
+
+# --- the chart -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("values", ["", "ci-values.yaml"])
+def test_the_chart_renders_to_objects_that_kubernetes_takes(values: str, tmp_path: Path) -> None:
+    options = ["-f", str(CHART / values)] if values else []
+    checked([binary("helm"), "lint", "--strict", str(CHART), "--kube-version", f"{KUBERNETES}.0", *options])
+    file = tmp_path / "objects.yaml"
+    file.write_text(yaml.safe_dump_all(rendered(*options)), encoding="utf-8")
+    checked([tool("kubernetes-validate"), "--strict", "--quiet", "-k", KUBERNETES, str(file)])
+
+
+def test_each_role_has_its_deployment_probes_budget_and_walls() -> None:
+    objects = rendered()
+    deployments = of_kind(objects, "Deployment")
+    assert set(deployments) == ROLES
+    assert set(of_kind(objects, "PodDisruptionBudget")) == set(of_kind(objects, "NetworkPolicy")) == ROLES
+    assert set(of_kind(objects, "HorizontalPodAutoscaler")) == ROLES - {"dashboard"}
+    for role, deployment in deployments.items():
+        pod = deployment["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        assert container["args"] == ["serve", role]
+        assert container["readinessProbe"]["httpGet"]["path"] == "/health/ready"
+        assert container["livenessProbe"]["httpGet"]["path"] == "/health/live"
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["automountServiceAccountToken"] is False
+
+
+def test_a_pod_gets_more_time_to_end_than_it_takes() -> None:
+    objects = rendered("--set", "drainSeconds=600", "--set", "retireSeconds=7")
+    for role, deployment in of_kind(objects, "Deployment").items():
+        assert deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > 607, role
+
+
+def test_the_chart_sets_what_exists_and_takes_secrets_only_from_a_secret() -> None:
+    objects = rendered()
+    (settings,) = [one["data"] for one in objects if one["kind"] == "ConfigMap"]
+    assert set(settings) <= VARIABLES
+    assert not [name for name in settings if "SECRET" in name or "TOKEN" in name]
+    for deployment in of_kind(objects, "Deployment").values():
+        variables = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+        ours = {one["name"] for one in variables if one["name"].startswith("VOICEAGENT_")}
+        assert ours <= VARIABLES
+        assert all("secretKeyRef" in one["valueFrom"] for one in variables)
+
+
+def test_no_pod_is_reached_but_by_those_that_call_it() -> None:
+    callers = {
+        role: {
+            source["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
+            for rule in policy["spec"]["ingress"]
+            for source in rule.get("from", [])
+            if "podSelector" in source
+        }
+        for role, policy in of_kind(rendered(), "NetworkPolicy").items()
+    }
+    assert callers["engine"] == {"gateway", "voice"}
+    assert callers["documents"] == {"gateway", "engine"}
+    assert callers["voice"] == {"gateway"}
+    assert callers["worker"] == set()
+
+
+# --- monitoring ----------------------------------------------------------------------------------------------------------
+
+OTHERS = {"up", "process_resident_memory_bytes"}
+
+
+def metrics_of(expression: str) -> set[str]:
+    """The metrics that an expression reads, without the endings that histograms add. Recorded series have colons."""
+    names = set(re.findall(r"\b(?:voiceagent|process)[a-z0-9_:]+|\bup\b", re.sub(r'"[^"]*"', "", expression)))
+    return {re.sub(r"_bucket$", "", name) for name in names if ":" not in name}
+
+
+def documented() -> set[str]:
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    return set(re.findall(r"^\| `([^`]+)`", page, re.MULTILINE)) | OTHERS
+
+
+def rules() -> list[dict[str, Any]]:
+    groups = yaml.safe_load((DEPLOY / "prometheus" / "rules.yaml").read_text(encoding="utf-8"))["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def test_rules_are_well_formed_and_fire_when_they_should() -> None:
+    promtool = binary("promtool")
+    checked([promtool, "check", "rules", "rules.yaml"], where=DEPLOY / "prometheus")
+    checked([promtool, "test", "rules", "rules.test.yaml"], where=DEPLOY / "prometheus")
+    checked([promtool, "check", "config", "--syntax-only", "prometheus.yaml"], where=DEPLOY / "prometheus")
+
+
+def test_rules_and_dashboard_read_metrics_that_exist() -> None:
+    dashboard = json.loads((DEPLOY / "grafana" / "voiceagent.json").read_text(encoding="utf-8"))
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    read = {
+        metric
+        for expression in [*expressions, *(rule["expr"] for rule in rules())]
+        for metric in metrics_of(expression)
+    }
+    assert read - documented() == set()
+    recorded = {rule["record"] for rule in rules() if "record" in rule}
+    used = {name for expression in expressions for name in re.findall(r"voiceagent:[a-z0-9_:]+", expression)}
+    assert used <= recorded
+
+
+def test_panels_do_not_lie_over_each_other() -> None:
+    panels = json.loads((DEPLOY / "grafana" / "voiceagent.json").read_text(encoding="utf-8"))["panels"]
+    taken: set[tuple[int, int]] = set()
+    for panel in panels:
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert not cells & taken, panel["title"]
+        taken |= cells
+    assert len({panel["id"] for panel in panels}) == len(panels)
+
+
+def test_every_alert_says_what_happened_and_how_urgent_it_is() -> None:
+    for rule in rules():
+        if "alert" in rule:
+            assert rule["labels"]["severity"] in ("page", "warn")
+            assert rule["annotations"].keys() >= {"summary", "description"}
