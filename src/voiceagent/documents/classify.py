@@ -76,15 +76,16 @@ _CUES: dict[str, re.Pattern[str]] = {
         re.I,
     ),
     "cv": re.compile(
-        r"\b(?:curriculum vitae|r[ée]sum[ée]|work experience|employment history|education and training|skills)\b", re.I
+        r"\b(?:curriculum vitae|work experience|employment history|education and training|career summary)\b", re.I
     ),
     "email": re.compile(r"^(?:from|to|cc|subject|sent):", re.I | re.M),
 }
 _CUE_WEIGHT = 0.05
 _MOST_CUES = 4
 _SHARPNESS = 14.0
-_LEAST_SCORE = 0.16
-"""Below this nearness nothing is said to be of any kind. Measured on the 80 readable files of the test documents: right kinds start at 0.2."""
+_LEAST_SCORE = 0.26
+"""Below this nothing is said to be of any kind. Looked through on 75 test documents with MiniLM: invoices, forms, manuals and letters reach
+0.31 to 0.67, texts of no kind mostly stay under 0.25."""
 
 _LEAD_CHARS = 6_000
 _HOME: dict[str, str] = {"eml": "email"}
@@ -138,7 +139,7 @@ def _decided(scores: dict[str, float]) -> Kind:
     weights = {label: math.exp(_SHARPNESS * (score - scores[best])) for label, score in scores.items()}
     confidence = weights[best] / sum(weights.values())
     if scores[best] < _LEAST_SCORE:
-        return Kind(OTHER, round(1.0 - confidence * scores[best] / _LEAST_SCORE, 3))
+        return Kind(OTHER, round(1.0 - confidence * max(scores[best], 0.0) / _LEAST_SCORE, 3))
     return Kind(best, round(confidence, 3))
 
 

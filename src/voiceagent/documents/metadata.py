@@ -14,7 +14,7 @@ from voiceagent.documents.split import Piece, count_words
 
 _TITLE_CHARS = 200
 _JUNK_TITLE = re.compile(
-    r"(?:untitled|microsoft word|document\d*|titel|no title|print|slide \d+|\(anonymous\))\b|.*\.(?:docx?|pdf|indd|qxd|tex|dvi)$",
+    r"(?:untitled|microsoft word|document\d*|titel|no title|print|slide \d+)\b|\(anonymous\)|.*\.(?:docx?|pdf|indd|qxd|tex|dvi)$",
     re.IGNORECASE,
 )
 _PDF_DATE = re.compile(r"D:(\d{4})(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\d{2})?")

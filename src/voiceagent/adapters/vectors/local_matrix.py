@@ -12,7 +12,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 SKETCH_ABOVE = 50_000
-"""Up to here every vector is compared: 20,000 of 384 take 3 ms, 200,000 take 40 ms (measured on one core)."""
+"""Up to here every vector is compared: 20,000 of 384 numbers are 31 MB to read, 200,000 are 307 MB."""
 
 SKETCH_DIMENSIONS = 96
 SKETCH_CANDIDATES = 2_000

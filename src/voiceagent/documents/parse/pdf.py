@@ -15,7 +15,7 @@ from voiceagent.documents.parse.pdf_layout import Cell, Line, PageLines, blocks_
 
 _TINY_POINTS = 1.6
 _WIDE_LINE = 0.62
-"""Points of width a character and point of size. Measured on 30 documents: prose 0.40 to 0.58, rows of tables above."""
+"""Points of width a character and point of size. Letters of common fonts take about 0.5; a line above this has gaps in it."""
 
 _CELL_GAP = 0.9
 _BOLD_WEIGHT = 600
