@@ -1,0 +1,1 @@
+"""Figures and addresses as people say them, in English, German, French, Spanish and Italian."""
