@@ -38,7 +38,7 @@ class Case:
         return [event async for event in self.engine.reply(self.kit.request(spoken))]
 
 
-@pytest.fixture(params=["class", "http"])
+@pytest.fixture(params=["class", "http", "http, with a dead replica"])
 async def case(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
     async with engine_kit(tenants=("ten_a", "ten_b")) as kit:
         if request.param == "class":
@@ -49,7 +49,8 @@ async def case(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
         servers = Servers([Listener(app, 0)], drain_s=1.0)
         await servers.start()
         url = f"http://127.0.0.1:{servers.ports[0]}"
-        engine = open_engine(url, service_token=lambda principal: tokens.issue(principal, "engine"))
+        urls = (url,) if request.param == "http" else ("http://127.0.0.1:9", url)
+        engine = open_engine(url, service_token=lambda principal: tokens.issue(principal, "engine"), urls=urls)
         yield Case(engine, kit)
         await engine.close()
         await servers.stop()

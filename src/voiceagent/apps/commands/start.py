@@ -33,7 +33,7 @@ from voiceagent.apps.commands.options import (
 from voiceagent.apps.commands.outcome import err, out
 from voiceagent.apps.first_start import KEY_FILE, Credentials
 from voiceagent.apps.parts import Parts
-from voiceagent.apps.run import live, run
+from voiceagent.apps.run import leave, live, run
 from voiceagent.apps.settings import Settings
 from voiceagent.kit.errors import DeadlineExceeded, Misconfigured
 
@@ -99,6 +99,7 @@ def serve(
     """Start one service in this process: the distributed profile. Needs services.secret, the same for all services."""
     settings = _settings(config, _with(sets, host, allow_public), data_dir)
     run(live(PROCESSES[service], settings))
+    leave()
 
 
 def demo(
