@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from voiceagent.apps import dashboard, documents, engine, gateway, voice
+from voiceagent.apps.custody.anchoring import start_anchoring
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.run import Process
 from voiceagent.web.serve import Listener
@@ -24,6 +25,7 @@ async def _compose(parts: Parts) -> Sequence[Listener]:
     thinking = engine.service(parts, knowing)
     await engine.warm(thinking)
     documents.start_worker(parts)
+    await start_anchoring(parts)
     return [
         gateway.listener(parts),
         dashboard.listener(parts),

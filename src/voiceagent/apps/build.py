@@ -21,6 +21,7 @@ ADAPTERS: dict[str, dict[str, str]] = {
         "file": "voiceagent.adapters.blobs.files:open_blobs",
         "s3": "voiceagent.adapters.blobs.s3:open_blobs",
     },
+    "anchors": {"file": "voiceagent.adapters.anchors.file:open_anchors"},
     "vectors": {
         "local": "voiceagent.adapters.vectors.local:open_vectors",
     },

@@ -9,7 +9,7 @@ import structlog
 import typer
 from typer.exceptions import TyperException
 
-from voiceagent.apps.commands import admin, ask, config, doctor, init, keys, models, start, talk
+from voiceagent.apps.commands import admin, ask, audit, config, docs, doctor, init, keys, models, start, talk
 from voiceagent.apps.commands.outcome import (
     EXIT_CODES,
     INTERRUPTED,
@@ -38,6 +38,8 @@ app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(admin.users, name="users")
 app.add_typer(config.app, name="config")
+app.add_typer(docs.app, name="docs")
+app.add_typer(audit.app, name="audit")
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The first bad record of a tenant.
+    """The first bad record of a tenant: `sequence` is the first number at which the log is not what was written.
 
     what: changed (its hash does not fit it), unlinked (it does not follow the one before), missing, extra (its number came before),
     replaced (not the record that was anchored), cut_off (records that were anchored are gone from the end).
@@ -72,7 +72,7 @@ class ChainCheck:
         for record in records:
             what = self._what_is_wrong(record)
             if what is not None:
-                return Finding(self._tenant_id, min(record.sequence, self.count + 1), what)
+                return Finding(self._tenant_id, self.count + 1, what)
             self.count, self._previous = self.count + 1, record.sha256
             if self._next_anchor < len(self._anchors):
                 finding = self._compared(record)
@@ -92,7 +92,7 @@ class ChainCheck:
             return "missing" if record.sequence > expected else "extra"
         if record.tenant_id != self._tenant_id:
             return "extra"
-        if digest(record.tenant_id, record.sequence, record.previous_sha256, record.entry) != record.sha256:
+        if _digest(record) != record.sha256:
             return "changed"
         return None if record.previous_sha256 == self._previous else "unlinked"
 
@@ -118,3 +118,11 @@ class ChainCheck:
                 return Finding(self._tenant_id, number, "replaced")
         sequence = self.count + 1 if otherwise == "cut_off" else anchor.first
         return Finding(self._tenant_id, sequence, otherwise)
+
+
+def _digest(record: AuditRecord) -> str | None:
+    """The hash that the record should have; None when it holds values that no record can have."""
+    try:
+        return digest(record.tenant_id, record.sequence, record.previous_sha256, record.entry)
+    except (ValueError, TypeError, AttributeError):
+        return None

@@ -11,7 +11,7 @@ from voiceagent.apps.settings import Settings
 from voiceagent.kit.errors import Misconfigured
 
 ENTRIES = [(port, scheme) for port, schemes in ADAPTERS.items() for scheme in schemes]
-PARTS = {"models", "threads", "clock", "service_token", "known"}
+PARTS = {"models", "threads", "clock", "service_token", "known", "signer", "ring"}
 
 
 @pytest.mark.parametrize(("port", "scheme"), ENTRIES)

@@ -1,0 +1,98 @@
+"""`voiceagent audit`: check the audit log offline, and the public key by which its anchors are checked."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from voiceagent.adapters.anchors.file import anchors_path, read_anchors
+from voiceagent.adapters.anchors.lines import Reading
+from voiceagent.apps.build import opened
+from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
+from voiceagent.apps.commands.outcome import OK, REFUSED, err, out, plain, print_json
+from voiceagent.apps.custody.signing import audit_signer
+from voiceagent.apps.custody.verification import TenantReport
+from voiceagent.apps.custody.verification import verify as verified
+from voiceagent.apps.run import run
+from voiceagent.domain.audit_check import Anchor
+from voiceagent.kit.errors import InvalidInput
+from voiceagent.ports.store import Store
+
+app = typer.Typer(help="Check the audit log.", no_args_is_help=True)
+_KEY_DIGITS = 64
+
+
+@app.command(
+    epilog="Examples: `voiceagent audit verify`, "
+    "`voiceagent audit verify --database copy.db --anchors copy.jsonl --public-key 3f0c...`"
+)
+def verify(
+    database: Annotated[
+        str | None, typer.Option(help="File or URL of the database; a copy will do.", show_default=False)
+    ] = None,
+    anchors: Annotated[Path | None, typer.Option(help="File of the anchors.", show_default=False)] = None,
+    public_key: Annotated[
+        str | None, typer.Option(help="What `voiceagent audit key` printed, kept elsewhere.", show_default=False)
+    ] = None,
+    config: ConfigOption = None,
+    sets: SetOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Check every record against its chain and its signed anchors. Names the first bad record and exits with 4 when there is one."""
+    settings = settled(loaded(config, sets, data_dir).settings)
+    key = _checked_key(public_key) if public_key else audit_signer(settings).public_hex
+    reading = read_anchors(anchors or anchors_path(settings.url("anchors")), key)
+    url = _url(database) if database else settings.url("store")
+    reports = run(_verified(url, reading.anchors))
+    is_good = reading.bad_line is None and not any(report.finding for report in reports)
+    if as_json:
+        tenants = [asdict(report) for report in reports]
+        print_json({"good": is_good, "bad_anchor_line": reading.bad_line, "starts": reading.starts, "tenants": tenants})
+    else:
+        _tell(reading, reports)
+    return OK if is_good else REFUSED
+
+
+@app.command(epilog="Example: `voiceagent audit key > audit-public-key.txt`")
+def key(
+    config: ConfigOption = None, sets: SetOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
+) -> None:
+    """Print the public key of the anchors. Keep it where who can change the data folder cannot change it."""
+    public_hex = audit_signer(settled(loaded(config, sets, data_dir).settings)).public_hex
+    if as_json:
+        print_json({"public_key": public_hex})
+    else:
+        out.print(public_hex)
+
+
+async def _verified(url: str, anchors: tuple[Anchor, ...]) -> tuple[TenantReport, ...]:
+    store: Store = await opened("store", url)
+    try:
+        return await verified(store, anchors)
+    finally:
+        await store.close()
+
+
+def _url(database: str) -> str:
+    return database if "://" in database else f"sqlite:///{Path(database).absolute()}"
+
+
+def _checked_key(public_key: str) -> str:
+    if len(public_key) != _KEY_DIGITS or set(public_key.lower()) - set("0123456789abcdef"):
+        raise InvalidInput("bad_public_key", "a public key is 64 hexadecimal digits", param="--public-key")
+    return public_key.lower()
+
+
+def _tell(reading: Reading, reports: tuple[TenantReport, ...]) -> None:
+    table = Table("organisation", "records", "anchored up to", "verdict", box=None, pad_edge=False)
+    for report in reports:
+        verdict = f"record {report.finding.sequence} is {report.finding.what}" if report.finding else "good"
+        table.add_row(plain(report.tenant_id), str(report.records), str(report.anchored), verdict.replace("_", " "))
+    out.print(table)
+    if reading.bad_line is not None:
+        err.print(f"line {reading.bad_line} of the anchors is not what was written; nothing after it counts")

@@ -1,0 +1,1 @@
+"""What keeps evidence and keys in order: anchoring and checking the audit log, re-wrapping keys."""
