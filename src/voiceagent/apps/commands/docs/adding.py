@@ -1,0 +1,121 @@
+"""Adds files: finds them, uploads a few at a time, follows each until it can be searched, and watches for more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from voiceagent.apps.commands.docs.library import Library
+from voiceagent.documents.formats import FORMATS
+from voiceagent.kit.errors import InvalidInput, Problem
+
+AT_A_TIME = 2
+LOOK_S = 0.5
+WATCH_S = 2.0
+DONE = frozenset({"ready", "failed"})
+_ENDINGS = frozenset(f".{ending}" for one in FORMATS.values() for ending in one.endings)
+
+_Mark = tuple[int, int]
+"""When a file was changed, in nanoseconds, and its size in bytes."""
+
+
+class Screen(Protocol):
+    """What is shown of the files on their way."""
+
+    def begins(self, path: Path, size_bytes: int) -> None: ...
+    def sent(self, path: Path, count_bytes: int) -> None: ...
+    def reads(self, path: Path, state: str, progress: float) -> None: ...
+    def ends(self, added: Added) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of a file. document: as the API shows it, {} when it was not taken in.  code: why it failed, "" when it is ready."""
+
+    path: Path
+    document: dict[str, Any] = field(default_factory=dict)
+    code: str = ""
+    message: str = ""
+
+
+def files_of(paths: Sequence[Path]) -> list[Path]:
+    """The files named, and in folders those of a kind that is read, hidden ones left out. Raises InvalidInput `no_such_file`."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        if not path.exists():
+            raise InvalidInput("no_such_file", f"there is no file {path}", param="paths")
+        for file in _inside(path) if path.is_dir() else (path,):
+            found[file] = None
+    return list(found)
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and path.suffix.lower() in _ENDINGS and path.is_file():
+            yield path
+
+
+class Adding:
+    """Remembers which document each file became, so that a changed file becomes a new version of it."""
+
+    def __init__(self, library: Library, screen: Screen, *, collection_id: str | None) -> None:
+        self._library = library
+        self._screen = screen
+        self._collection_id = collection_id
+        self._known: dict[Path, str] = {}
+
+    async def add(self, files: Iterable[Path]) -> list[Added]:
+        """Upload and follow every file. One that fails does not keep the others; when the gateway is gone or refuses us, all end."""
+        lanes = asyncio.Semaphore(AT_A_TIME)
+
+        async def one(path: Path) -> Added:
+            async with lanes:
+                added = await self._one(path)
+                self._screen.ends(added)
+                return added
+
+        return list(await asyncio.gather(*(one(path) for path in files)))
+
+    async def watch(self, paths: Sequence[Path]) -> None:
+        """Add what is new or changed, until cancelled. Files that vanish stay in the library."""
+        seen = {file: _mark(file) for file in files_of(paths)}
+        while True:
+            await asyncio.sleep(WATCH_S)
+            present = {file: _mark(file) for file in files_of([path for path in paths if path.exists()])}
+            fresh = [file for file, mark in present.items() if mark is not None and seen.get(file) != mark]
+            await self.add(fresh)
+            seen = present
+
+    async def _one(self, path: Path) -> Added:
+        try:
+            self._screen.begins(path, path.stat().st_size)  # noqa: ASYNC240 - one look at the disk
+            document = await self._library.upload(
+                path,
+                collection_id=self._collection_id,
+                replaces=self._known.get(path),
+                sent=lambda count_bytes: self._screen.sent(path, count_bytes),
+            )
+            self._known[path] = document["document_id"]
+            while document["state"] not in DONE:
+                self._screen.reads(path, document["state"], document["progress"])
+                await asyncio.sleep(LOOK_S)
+                document = await self._library.document(document["document_id"])
+        except Problem as problem:
+            if problem.status in (401, 403) or problem.code == "gateway_unavailable":
+                raise
+            return Added(path, {}, problem.code, problem.message)
+        except OSError as error:
+            return Added(path, {}, "file_unreadable", error.strerror or "")
+        return Added(path, document, document["failure_code"] or "", document["failure_message"] or "")
+
+
+def _mark(file: Path) -> _Mark | None:
+    try:
+        stat = file.stat()
+    except OSError:  # it vanished between two looks
+        return None
+    return stat.st_mtime_ns, stat.st_size
