@@ -159,6 +159,10 @@ async def test_a_spoken_question_is_sent_and_the_answer_shown_and_played(talk: T
     assert "What is the weather?" in transcript
     assert "It is sunny today." in transcript
     assert "Handbook, page 4" in transcript
+    assert await talk.page.run("document.querySelector('.sources blockquote').checkVisibility()") is False
+    await talk.page.run("document.querySelector('.sources summary').click()")
+    await talk.page.until("document.querySelector('.sources blockquote').checkVisibility()")
+    assert await talk.page.run("document.querySelector('.sources blockquote').innerText") == "sunny"
     latency = await talk.shown("latency")
     assert "410 ms" in latency and "First sound" in latency
     assert talk.page.complaints == []

@@ -70,14 +70,22 @@ export class Transcript {
     line.append(unheard);
   }
 
+  /** Where an answer comes from: one line a place, which opens to the words that stand there. */
   sources(itemId, citations) {
     const line = this.lines.get(itemId);
-    if (!line || citations.length === 0) return;
-    const names = citations.map(({ title, page }) => (page === null ? title : `${title}, page ${page}`));
-    const note = document.createElement("span");
-    note.className = "sources";
-    note.textContent = `Sources: ${[...new Set(names)].join("; ")}`;
-    line.append(note);
+    if (!line) return;
+    const places = new Map(citations.map((one) => [`${one.title} ${one.page} ${one.quote}`, one]));
+    for (const { title, page, quote } of places.values()) {
+      const source = document.createElement("details");
+      source.className = "sources";
+      const place = document.createElement("summary");
+      place.textContent = `Source: ${page === null ? title : `${title}, page ${page}`}`;
+      const words = document.createElement("blockquote");
+      words.textContent = quote;
+      source.append(place, words);
+      line.append(source);
+    }
+    this.follow();
   }
 
   drop(itemId) {
