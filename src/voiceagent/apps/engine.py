@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from voiceagent.apps.parts import Parts
+from voiceagent.apps.privacy import private_model, turn_pseudonyms
 from voiceagent.apps.run import Process
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.conversation import Message
@@ -22,7 +23,8 @@ PORTS = ("store", "llm", "bus", "embed")
 
 def service(parts: Parts, documents: Documents) -> EngineService:
     """The engine itself."""
-    router = Router({llm.capabilities.model: llm for llm in parts.llms}, clock=parts.clock)
+    models = [private_model(parts.settings, llm) for llm in parts.llms]
+    router = Router({llm.capabilities.model: llm for llm in models}, clock=parts.clock)
     return EngineService(
         EngineParts(
             parts.store,
@@ -32,6 +34,7 @@ def service(parts: Parts, documents: Documents) -> EngineService:
             parts.clock,
             embedder=parts.embed,
             grounding=parts.settings.grounding.mode,
+            pseudonyms=turn_pseudonyms(parts.settings),
         )
     )
 

@@ -211,6 +211,22 @@ class RecordingsSettings(Area):
     max_bytes: int = Field(2**30, ge=0, description="Room for all recordings; the oldest go first.")
 
 
+class KeysSettings(Area):
+    """Encryption of what is kept: turns, documents, second factors, uploaded files, recordings. The search index is not encrypted.
+
+    Each organisation has keys of its own in the ring, wrapped by one root key. Losing the root key or the ring loses the data. Keep them out of
+    the backups of the data: then destroying an organisation's keys ends every copy. Services that run apart share both by these settings.
+    """
+
+    url: str = Field(
+        "file://{data}/root.key",
+        description="The root key: file:///FILE (made at the first start) or env:///NAME, 32 bytes in base64. Empty: nothing is encrypted.",
+    )
+    ring_url: DataUrl = Field(
+        "file://{data}/keyring", description="The organisations' keys: file:///FOLDER or s3://BUCKET?..."
+    )
+
+
 class AnchorsSettings(Area):
     """The audit log's anchors: signed notes, outside the database, of what the log was."""
 
@@ -226,6 +242,23 @@ class LogSettings(Area):
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is written.")
     format: Literal["json", "console"] = Field("json", description="json: one object a line.  console: for eyes.")
+
+
+Sinks = Annotated[tuple[Literal["logs", "transcripts", "prompts"], ...], BeforeValidator(_listed)]
+
+
+class PrivacySettings(Area):
+    """Personal data (cards, accounts, telephone numbers, addresses, names...), found by rules and replaced before it goes where it need not be."""
+
+    redact: Sinks = Field(
+        ("logs",),
+        description="Where it is replaced, comma-separated: logs (masks), transcripts (turns are stored with pseudonyms, for good), "
+        "prompts (models elsewhere see pseudonyms; answers get the words back). Empty: nowhere.",
+    )
+    secret: SecretStr = Field(
+        SecretStr(""),
+        description="Makes the pseudonyms of transcripts: 32 characters or more, the same for all engines. Empty: drawn once and kept in the data folder.",
+    )
 
 
 class LimitsSettings(Area):
@@ -259,8 +292,10 @@ class Settings(Area):
     embed: EmbedSettings = EmbedSettings()
     grounding: GroundingSettings = GroundingSettings()
     recordings: RecordingsSettings = RecordingsSettings()
+    keys: KeysSettings = KeysSettings()
     anchors: AnchorsSettings = AnchorsSettings()
     log: LogSettings = LogSettings()
+    privacy: PrivacySettings = PrivacySettings()
     limits: LimitsSettings = LimitsSettings()
 
     def url(self, port: str) -> str:

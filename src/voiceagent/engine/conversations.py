@@ -11,6 +11,7 @@ from voiceagent.domain.agent import DEFAULT_AGENT_ID, Agent
 from voiceagent.domain.conversation import Conversation, Turn
 from voiceagent.domain.events import Event
 from voiceagent.domain.identity import Principal
+from voiceagent.engine.privacy import TurnPseudonyms
 from voiceagent.kit.clock import Clock
 from voiceagent.kit.errors import InvalidInput, NotFound, Problem
 from voiceagent.kit.ids import new_id
@@ -25,12 +26,13 @@ _OWNERS_KEPT = 4096
 
 
 class ConversationLog:
-    """Reads and writes the conversations of callers. `bus` may be None."""
+    """Reads and writes the conversations of callers. `bus` may be None; with `pseudonyms` turns are stored without personal data."""
 
-    def __init__(self, store: Store, bus: Bus | None, clock: Clock) -> None:
+    def __init__(self, store: Store, bus: Bus | None, clock: Clock, pseudonyms: TurnPseudonyms | None = None) -> None:
         self._store = store
         self._bus = bus
         self._clock = clock
+        self._pseudonyms = pseudonyms
         self._owners: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     async def open(
@@ -52,6 +54,8 @@ class ConversationLog:
 
     async def record(self, principal: Principal, turn: Turn) -> None:
         """As ports.services.Engine.record."""
+        if self._pseudonyms is not None:
+            turn = await self._pseudonyms.redacted(principal.tenant_id, turn)
         async with self._store.begin(principal.tenant_id) as work:
             if self._owners.get((principal.tenant_id, turn.conversation_id)) != principal.subject:
                 await self._seen(work, principal, turn.conversation_id)

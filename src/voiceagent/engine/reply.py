@@ -20,6 +20,7 @@ from voiceagent.engine.conversations import ConversationLog
 from voiceagent.engine.counting import TokenCounts
 from voiceagent.engine.grounding.ground import Grounded, Grounder, Mode
 from voiceagent.engine.grounding.judge import Judge
+from voiceagent.engine.privacy import TurnPseudonyms
 from voiceagent.engine.retrieve import Retriever
 from voiceagent.engine.router import Router, Started
 from voiceagent.kit.clock import Clock, SystemClock
@@ -40,7 +41,7 @@ FROM_DOCUMENTS = "documents"
 @dataclass(frozen=True, slots=True)
 class EngineParts:
     """What the engine works with. documents: None when there are none.  bus: None when nobody listens.  embedder: compares questions with
-    sentences, None to go by words alone."""
+    sentences, None to go by words alone.  pseudonyms: turns go through it before they are stored, None to store them as they are."""
 
     store: Store
     router: Router
@@ -49,6 +50,7 @@ class EngineParts:
     clock: Clock = field(default_factory=SystemClock)
     embedder: Embedder | None = None
     grounding: Mode = "auto"
+    pseudonyms: TurnPseudonyms | None = None
 
 
 class EngineService:
@@ -56,7 +58,7 @@ class EngineService:
 
     def __init__(self, parts: EngineParts) -> None:
         self.parts = parts
-        self.log = ConversationLog(parts.store, parts.bus, parts.clock)
+        self.log = ConversationLog(parts.store, parts.bus, parts.clock, parts.pseudonyms)
         retriever = Retriever(parts.documents, parts.clock)
         self._grounder = Grounder(retriever, Judge(parts.embedder), parts.clock, mode=parts.grounding)
         self._counts = TokenCounts()

@@ -10,6 +10,7 @@ import typer
 from voiceagent.apps.config import guards, layers
 from voiceagent.apps.config.layers import Loaded
 from voiceagent.apps.first_start import KEY_FILE
+from voiceagent.apps.privacy import log_redaction
 from voiceagent.apps.run import warn
 from voiceagent.apps.settings import Settings
 from voiceagent.kit.errors import InvalidInput
@@ -48,7 +49,7 @@ def loaded(config: Path | None, sets: list[str] | None, data_dir: Path | None = 
 def settled(settings: Settings) -> Settings:
     """Guards checked, warnings told, logging on: what every command that starts or changes something does first."""
     warn(guards.check(settings))
-    configure_logging(level=settings.log.level, format=settings.log.format)
+    configure_logging(level=settings.log.level, format=settings.log.format, redact=log_redaction(settings))
     return settings
 
 
