@@ -103,7 +103,6 @@ async def _start(file: IO[bytes], format_name: str, options: str) -> asyncio.sub
             limit=_LINE_LIMIT_BYTES,
             env={"PATH": os.defpath, "OMP_THREAD_LIMIT": "1"},
             cwd="/",
-            process_group=0,  # of its own, to be killed whole; not a session, which would have a share of the CPU of its own
         )
     except OSError as error:
         raise Unavailable("sandbox_unavailable", "no process can be started to read the file") from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import sys
 from dataclasses import asdict
 from importlib import import_module
@@ -39,6 +40,7 @@ _ENCODINGS = (
 
 def main(arguments: list[str]) -> int:
     """Read one file and write what it holds. Never raises: every failure is a line."""
+    os.setpgid(0, 0)  # a group of its own, to be killed whole; not a session, which would have a share of the CPU of its own
     options = json.loads(arguments[1])
     limits = Limits(**options["limits"])
     out = sys.stdout
