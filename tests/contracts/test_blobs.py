@@ -22,6 +22,8 @@ from tests.support.servers import S3_SECRET, S3_USER
 from voiceagent.adapters.blobs import files
 from voiceagent.adapters.blobs.files import open_blobs as open_files
 from voiceagent.adapters.blobs.s3 import open_blobs as open_s3
+from voiceagent.adapters.blobs.sealed import SealedBlobs
+from voiceagent.adapters.keys.roots import open_keys
 from voiceagent.kit.errors import InvalidInput, Misconfigured, NotFound, StorageFull, Unavailable
 from voiceagent.kit.ids import new_id
 from voiceagent.ports.blobs import BlobStore
@@ -29,13 +31,16 @@ from voiceagent.ports.blobs import BlobStore
 MEBIBYTE = 1 << 20
 
 
-@pytest.fixture(params=["file", "minio", "versitygw"])
+@pytest.fixture(params=["file", "sealed", "minio", "versitygw"])
 async def blobs(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[BlobStore]:
     opened: BlobStore
     if request.param == "file":
         opened = open_files(f"file://{tmp_path}/objects")
+    elif request.param == "sealed":
+        keys = open_keys(f"file://{tmp_path}/root.key", ring=open_files(f"file://{tmp_path}/ring"))
+        opened = SealedBlobs(open_files(f"file://{tmp_path}/objects"), keys)
     else:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", S3_USER)
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", S3_SECRET)

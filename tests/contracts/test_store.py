@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from tests.support.servers import fresh_database
 
+from voiceagent.adapters.blobs.files import open_blobs
+from voiceagent.adapters.keys.roots import open_keys
 from voiceagent.adapters.store.sql import open_store
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.audit import AuditEntry
@@ -31,15 +33,18 @@ def postgresql_database(postgresql_url: str) -> str:
     return fresh_database(postgresql_url, "contract")
 
 
-@pytest.fixture(params=["sqlite", "memory", "postgresql"])
+@pytest.fixture(params=["sqlite", "sealed", "memory", "postgresql"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    if request.param == "sqlite":
+    keys = None
+    if request.param in ("sqlite", "sealed"):
         url = f"sqlite:///{tmp_path}/data/voiceagent.db"
+        if request.param == "sealed":
+            keys = open_keys(f"file://{tmp_path}/root.key", ring=open_blobs(f"file://{tmp_path}/ring"))
     elif request.param == "memory":
         url = "sqlite://"
     else:
         url = request.getfixturevalue("postgresql_database")
-    opened: Store = open_store(url)
+    opened: Store = open_store(url, keys=keys)
     await opened.migrate()
     yield opened
     await opened.close()

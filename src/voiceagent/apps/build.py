@@ -21,6 +21,7 @@ ADAPTERS: dict[str, dict[str, str]] = {
         "file": "voiceagent.adapters.blobs.files:open_blobs",
         "s3": "voiceagent.adapters.blobs.s3:open_blobs",
     },
+    "keys": dict.fromkeys(("file", "env"), "voiceagent.adapters.keys.roots:open_keys"),
     "anchors": {"file": "voiceagent.adapters.anchors.file:open_anchors"},
     "vectors": {
         "local": "voiceagent.adapters.vectors.local:open_vectors",
@@ -71,18 +72,25 @@ ADAPTERS: dict[str, dict[str, str]] = {
     "engine": dict.fromkeys(("http", "https"), "voiceagent.adapters.services.engine_http:open_engine"),
 }
 
+_SEALED = {"blobs": "voiceagent.adapters.blobs.sealed:SealedBlobs"}
+"""What is put over an adapter when there are keys; the store seals its rows itself."""
+
 _IN_THREADS = frozenset({"stt", "tts", "vad", "turns", "embed"})
 """Opening these reads models for a while; the others make connections, which belong to the event loop."""
 
 
 async def opened(port: str, url: str, **parts: object) -> Any:
-    """The adapter of `port` that `url` picks, given those of `parts` that it names. Raises Misconfigured `unknown_adapter`, and what the adapter raises."""
+    """The adapter of `port` that `url` picks, given those of `parts` that it names; sealed when `keys` are among them.
+
+    Raises Misconfigured `unknown_adapter`, and what the adapter raises.
+    """
     open_adapter = found(port, url)
     wanted = {name: part for name, part in parts.items() if name in inspect.signature(open_adapter).parameters}
     if port in _IN_THREADS and not inspect.iscoroutinefunction(open_adapter):
         return await asyncio.to_thread(open_adapter, url, **wanted)
     adapter = open_adapter(url, **wanted)
-    return await adapter if inspect.isawaitable(adapter) else adapter
+    adapter = await adapter if inspect.isawaitable(adapter) else adapter
+    return _resolved(_SEALED[port])(adapter, parts["keys"]) if port in _SEALED and parts.get("keys") else adapter
 
 
 def found(port: str, url: str) -> Callable[..., Any]:
@@ -94,9 +102,8 @@ def found(port: str, url: str) -> Callable[..., Any]:
         raise Misconfigured(
             "unknown_adapter", f"{port}.url begins with {scheme}://; known are {known}", param=f"{port}.url"
         )
-    module, _, function = target.partition(":")
     try:
-        return getattr(import_module(module), function)  # type: ignore[no-any-return]
+        return _resolved(target)
     except ImportError as error:
         if (error.name or "").startswith("voiceagent"):
             raise  # a mistake of ours, not a missing extra
@@ -105,3 +112,8 @@ def found(port: str, url: str) -> Callable[..., Any]:
             f"{port}.url {scheme}:// needs a package that is not installed ({error.name}); see the extras in the README",
             param=f"{port}.url",
         ) from error
+
+
+def _resolved(target: str) -> Callable[..., Any]:
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)  # type: ignore[no-any-return]

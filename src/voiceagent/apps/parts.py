@@ -10,6 +10,7 @@ import structlog
 
 from voiceagent import __version__
 from voiceagent.apps.build import opened
+from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.keyring import service_keys
 from voiceagent.apps.places import Places
 from voiceagent.apps.settings import Settings
@@ -21,6 +22,7 @@ from voiceagent.ports.blobs import BlobStore
 from voiceagent.ports.bus import Bus
 from voiceagent.ports.cache import Cache
 from voiceagent.ports.embed import Embedder
+from voiceagent.ports.keys import Keys
 from voiceagent.ports.llm import LanguageModel
 from voiceagent.ports.services import Documents, Engine
 from voiceagent.ports.store import Store
@@ -54,7 +56,11 @@ class Parts:
         self.places = Places(settings)
 
     async def open(self, *ports: str) -> None:
-        """Open these ports side by side. Raises the first problem, after the others have ended."""
+        """Open these ports side by side, after the keys. Raises the first problem, after the others have ended."""
+        if "keys" not in self._open:
+            self._open["keys"] = await open_keys(self.settings, self.clock, make=not self.apart)
+            if self.keys is None:
+                _log.warning("not_encrypted", reason="keys.url is empty, or not set while services run apart")
         results = await asyncio.gather(*(self._opened(port) for port in ports), return_exceptions=True)
         failures = [result for result in results if isinstance(result, BaseException)]
         if failures:
@@ -66,8 +72,9 @@ class Parts:
             await self._open_url("llm_fallback", self.settings.llm.fallback_url)
 
     async def _open_url(self, name: str, url: str) -> None:
+        threads = self.settings.models.threads
         self._open[name] = await opened(
-            name.partition("_")[0], url, models=self.models, threads=self.settings.models.threads, clock=self.clock
+            name.partition("_")[0], url, models=self.models, threads=threads, clock=self.clock, keys=self.keys
         )
 
     async def _remote(self, service: str) -> Any:
@@ -136,6 +143,11 @@ class Parts:
     @property
     def store(self) -> Store:
         return cast(Store, self._open["store"])
+
+    @property
+    def keys(self) -> Keys | None:
+        """None when nothing is encrypted."""
+        return cast(Keys | None, self._open["keys"])
 
     @property
     def blobs(self) -> BlobStore:

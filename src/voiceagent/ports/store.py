@@ -11,6 +11,7 @@ from voiceagent.domain.conversation import Conversation, Turn
 from voiceagent.domain.identity import ApiKey, Grant, Tenant, User
 from voiceagent.ports.access import Access
 from voiceagent.ports.audit import Audit
+from voiceagent.ports.keys import Seals
 from voiceagent.ports.library import Collections, DocumentRows
 from voiceagent.ports.work import Jobs, Queue
 
@@ -147,6 +148,8 @@ class UnitOfWork(Protocol):
     def jobs(self) -> Jobs: ...
     @property
     def audit(self) -> Audit: ...
+    @property
+    def seals(self) -> Seals: ...
     @property
     def settings(self) -> Settings: ...
 

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from sqlalchemy import BindParameter, ColumnElement, Table, and_, bindparam
+from sqlalchemy import BindParameter, ColumnElement, Insert, Table, and_, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import Executable
 
 from voiceagent.adapters.store.faults import translated
+from voiceagent.adapters.store.sealing.rows import RowSeal, no_keys
 from voiceagent.kit.clock import Clock
 from voiceagent.kit.errors import Problem
 
@@ -21,7 +22,8 @@ from voiceagent.kit.errors import Problem
 class Scope:
     """A transaction of one tenant. After a failure of the database nothing more runs in it and it does not commit."""
 
-    def __init__(self, connection: AsyncConnection, tenant_id: str, clock: Clock) -> None:
+    def __init__(self, connection: AsyncConnection, tenant_id: str, clock: Clock, seal: RowSeal | None = None) -> None:
+        self.seal = seal
         self.tenant_id = tenant_id
         self.clock = clock
         self.dialect = connection.dialect.name
@@ -35,10 +37,17 @@ class Scope:
         )
 
     async def put(self, statement: Executable, row: dict[str, Any]) -> bool:
-        """Execute an INSERT of `row`, always for this tenant; whether anything was written."""
+        """Execute an INSERT of `row`, always for this tenant, its words sealed; whether anything was written."""
+        if self.seal is not None and isinstance(statement, Insert):
+            row = await self.seal.sealed(statement.table, row)  # type: ignore[arg-type] # we insert into tables alone
         return (await self._execute(statement, row | {"tenant_id": self.tenant_id})).rowcount > 0
 
-    async def _execute(self, statement: Executable, values: dict[str, Any]) -> CursorResult[Any]:
+    async def run_many(self, statement: Executable, rows: Sequence[dict[str, Any]]) -> None:
+        """Execute once for each of `rows`, in one go."""
+        tenant = {"p_tenant_id": self.tenant_id}
+        await self._execute(statement, [{f"p_{name}": value for name, value in row.items()} | tenant for row in rows])
+
+    async def _execute(self, statement: Executable, values: dict[str, Any] | list[dict[str, Any]]) -> CursorResult[Any]:
         self.raise_if_failed()
         try:
             return await self._connection.execute(statement, values)
@@ -51,10 +60,17 @@ class Scope:
 
     async def row(self, statement: Executable, **values: object) -> dict[str, Any] | None:
         row = (await self.run(statement, **values)).first()
-        return None if row is None else row._asdict()
+        return None if row is None else await self._opened(row._asdict())
 
     async def rows(self, statement: Executable, **values: object) -> Sequence[dict[str, Any]]:
-        return [row._asdict() for row in await self.run(statement, **values)]
+        return [await self._opened(row._asdict()) for row in await self.run(statement, **values)]
+
+    async def _opened(self, row: dict[str, Any]) -> dict[str, Any]:
+        if len(row) == 2 or row.get("row_key") is None:  # two: an id and its key, to be wrapped anew
+            return row
+        if self.seal is None:
+            raise no_keys()
+        return await self.seal.opened(row)
 
     async def changed(self, statement: Executable, **values: object) -> bool:
         return (await self.run(statement, **values)).rowcount > 0

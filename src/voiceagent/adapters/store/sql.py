@@ -19,10 +19,13 @@ from voiceagent.adapters.store.library import SqlCollections, SqlDocuments
 from voiceagent.adapters.store.postgresql import Postgresql
 from voiceagent.adapters.store.schema import migrate
 from voiceagent.adapters.store.scope import Scope
+from voiceagent.adapters.store.sealing.rewrap import SqlSeals
+from voiceagent.adapters.store.sealing.rows import RowSeal
 from voiceagent.adapters.store.sqlite import Sqlite
 from voiceagent.adapters.store.work import SqlJobs, SqlQueue
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.errors import InvalidInput, Misconfigured
+from voiceagent.ports.keys import Keys
 
 READY_S = 2.0
 
@@ -70,6 +73,10 @@ class SqlUnitOfWork:
         return SqlAudit(self._scope)
 
     @cached_property
+    def seals(self) -> SqlSeals:
+        return SqlSeals(self._scope)
+
+    @cached_property
     def settings(self) -> SqlSettings:
         return SqlSettings(self._scope)
 
@@ -77,7 +84,8 @@ class SqlUnitOfWork:
 class SqlStore:
     """Transactions on a SQL database."""
 
-    def __init__(self, dialect: Dialect, clock: Clock) -> None:
+    def __init__(self, dialect: Dialect, clock: Clock, keys: Keys | None = None) -> None:
+        self._keys = keys
         self._database = Database(dialect)
         self._clock = clock
         self.directory = SqlDirectory(self._database, clock)
@@ -89,7 +97,8 @@ class SqlStore:
             raise InvalidInput("no_tenant", "a transaction needs a tenant")
         mode: Mode = "read" if read_only else "write"
         async with self._database.transaction({"tenant": tenant_id}, mode) as connection:
-            scope = Scope(connection, tenant_id, self._clock)
+            seal = None if self._keys is None else RowSeal(self._keys, tenant_id)
+            scope = Scope(connection, tenant_id, self._clock, seal)
             yield SqlUnitOfWork(scope)
             scope.raise_if_failed()
 
@@ -108,9 +117,9 @@ class SqlStore:
         await self._database.dialect.close()
 
 
-def open_store(url: str, *, clock: Clock | None = None) -> SqlStore:
-    """The store at `url`. Connects at the first transaction. Raises Misconfigured `store_url`."""
-    return SqlStore(_dialect(url), clock or SystemClock())
+def open_store(url: str, *, clock: Clock | None = None, keys: Keys | None = None) -> SqlStore:
+    """The store at `url`; with `keys`, what people say is sealed in it. Connects at the first transaction. Raises Misconfigured `store_url`."""
+    return SqlStore(_dialect(url), clock or SystemClock(), keys)
 
 
 def _dialect(url: str) -> Dialect:

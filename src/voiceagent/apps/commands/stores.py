@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from voiceagent.apps.build import opened
+from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.run import run
 from voiceagent.apps.settings import Settings
+from voiceagent.kit.clock import SystemClock
 from voiceagent.ports.store import Store
 
 T = TypeVar("T")
@@ -17,11 +19,15 @@ def with_store(settings: Settings, use: Callable[[Store], Awaitable[T]]) -> T:
     """What `use` returns, given the store of these settings with its schema brought to this version."""
 
     async def work() -> T:
-        store: Store = await opened("store", settings.url("store"))
+        clock = SystemClock()
+        keys = await open_keys(settings, clock, make=False)
+        store: Store = await opened("store", settings.url("store"), clock=clock, keys=keys)
         try:
             await store.migrate()
             return await use(store)
         finally:
             await store.close()
+            if keys is not None:
+                await keys.close()
 
     return run(work())

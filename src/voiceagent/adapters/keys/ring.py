@@ -1,0 +1,88 @@
+"""Tenants' keys as small objects of any blob store, each wrapped by the root key: `<tenant_id>/keys/<key_id>`. No root keys here."""
+
+from __future__ import annotations
+
+from voiceagent.kit.clock import Clock
+from voiceagent.kit.crypto_envelope import WrappingKey, context_of, fresh_key
+from voiceagent.kit.errors import Conflict, Forbidden, Misconfigured, Problem
+from voiceagent.kit.ids import new_id
+from voiceagent.ports.blobs import BlobStore
+from voiceagent.ports.keys import TenantKeys
+
+KNOWN_FOR_S = 5.0
+_DESTROYED = "destroyed"
+_PREFIX = "kek_"
+
+
+class KeyRing:
+    """Implements ports.keys.Keys. Objects are only added and removed, never changed, so that processes need not agree on anything."""
+
+    def __init__(self, root: WrappingKey, ring: BlobStore, clock: Clock) -> None:
+        self._root = root
+        self._ring = ring
+        self._clock = clock
+        self._known: dict[str, tuple[float, TenantKeys]] = {}
+
+    async def of(self, tenant_id: str, *, needed: str | None = None) -> TenantKeys:
+        at_s, known = self._known.get(tenant_id, (0.0, None))
+        now_s = self._clock.monotonic_s()
+        if known is not None and now_s - at_s < KNOWN_FOR_S and needed in (None, *known.keys):
+            return known
+        found = await self._read(tenant_id, {} if known is None else dict(known.keys))
+        if not found:
+            await self._made(tenant_id)
+            found = await self._read(tenant_id, {})
+        keys = TenantKeys(tenant_id, found[max(found)], found)
+        self._known[tenant_id] = (now_s, keys)
+        return keys
+
+    async def rotate(self, tenant_id: str) -> str:
+        await self.of(tenant_id)
+        self._known.pop(tenant_id, None)
+        return await self._made(tenant_id)
+
+    async def retire(self, tenant_id: str, key_id: str) -> bool:
+        self._known.pop(tenant_id, None)
+        if key_id == (await self.of(tenant_id)).active.key_id:
+            raise Conflict("key_active", "this key wraps what is new: rotate first", param="key_id")
+        self._known.pop(tenant_id, None)
+        return await self._ring.delete(_name(tenant_id, key_id))
+
+    async def destroy(self, tenant_id: str) -> int:
+        await self._ring.put(_name(tenant_id, _DESTROYED), b"destroyed")
+        names = [name async for name in self._ring.names(_name(tenant_id, _PREFIX))]
+        for name in names:
+            await self._ring.delete(name)
+        self._known.pop(tenant_id, None)
+        return len(names)
+
+    async def close(self) -> None:
+        self._known.clear()
+        await self._ring.close()
+
+    async def _read(self, tenant_id: str, known: dict[str, WrappingKey]) -> dict[str, WrappingKey]:
+        """The keys that are there now; those in `known` are not read again."""
+        ids = [name.rpartition("/")[2] async for name in self._ring.names(_name(tenant_id, ""))]
+        if _DESTROYED in ids:
+            self._known.pop(tenant_id, None)
+            raise Forbidden("keys_destroyed", "the keys of this organisation were destroyed, and with them its data")
+        return {key_id: known.get(key_id) or await self._opened(tenant_id, key_id) for key_id in ids}
+
+    async def _opened(self, tenant_id: str, key_id: str) -> WrappingKey:
+        wrapped = b"".join([piece async for piece in self._ring.get(_name(tenant_id, key_id))])
+        try:
+            return WrappingKey(key_id, self._root.unwrap(wrapped, context_of("tenant key", tenant_id, key_id)))
+        except Problem as failure:
+            raise Misconfigured(
+                "root_key_wrong", "the root key does not open the keys of the organisations"
+            ) from failure
+
+    async def _made(self, tenant_id: str) -> str:
+        key_id = new_id(_PREFIX.rstrip("_"))
+        wrapped = self._root.wrap(fresh_key(), context_of("tenant key", tenant_id, key_id))
+        await self._ring.put(_name(tenant_id, key_id), wrapped)
+        return key_id
+
+
+def _name(tenant_id: str, key_id: str) -> str:
+    return f"{tenant_id}/keys/{key_id}"

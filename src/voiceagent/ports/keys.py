@@ -1,0 +1,57 @@
+"""The keys of the tenants: each wraps the keys of the tenant's rows and objects, and is itself wrapped by a root key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from voiceagent.kit.crypto_envelope import WrappingKey
+
+
+@dataclass(frozen=True, slots=True)
+class TenantKeys:
+    """The keys of a tenant by their id; `active` wraps what is new, the others still open what is old."""
+
+    tenant_id: str
+    active: WrappingKey
+    keys: Mapping[str, WrappingKey] = field(repr=False)
+
+
+class Keys(Protocol):
+    """Keeps the tenants' keys. Names sort by time of birth: the newest is the active one."""
+
+    async def of(self, tenant_id: str, *, needed: str | None = None) -> TenantKeys:
+        """The keys of the tenant as they are at most 5 s ago; the first is made when there is none. needed: read anew when this one is not known.
+
+        Raises Forbidden `keys_destroyed` when they were destroyed, Misconfigured `root_key_wrong` when the root key does not open them,
+        Unavailable when they cannot be read.
+        """
+        ...
+
+    async def rotate(self, tenant_id: str) -> str:
+        """Make a new key; the id of it. Every process uses it after 5 s."""
+        ...
+
+    async def retire(self, tenant_id: str, key_id: str) -> bool:
+        """Destroy a key that wraps nothing any more; False when there is none. Raises Conflict `key_active` for the active one."""
+        ...
+
+    async def destroy(self, tenant_id: str) -> int:
+        """Destroy every key of the tenant, and refuse to make others: whatever they wrapped, wherever copies lie, cannot be opened again."""
+        ...
+
+    async def close(self) -> None:
+        """Forget what is in memory. Idempotent."""
+        ...
+
+
+class Seals(Protocol):
+    """The keys of the rows of a tenant, in one transaction."""
+
+    async def rewrap(self, *, old_key_id: str, limit: int) -> int:
+        """Put at most `limit` row keys that `old_key_id` wraps under the tenant's active key; how many. 0: nothing is under it.
+
+        Rows stay readable throughout, and what is stored meanwhile is not touched. Idempotent: it may stop anywhere and begin again.
+        """
+        ...
