@@ -187,9 +187,9 @@ def redis_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
-def minio_url() -> Iterator[str]:
-    """One MinIO for the session, with the bucket BUCKET; the URL as open_blobs takes it."""
+@contextmanager
+def minio_server() -> Iterator[str]:
+    """A MinIO with the bucket BUCKET; the URL as open_blobs takes it."""
     program = binary("minio")
     port, console = free_ports(2)
     with tempfile.TemporaryDirectory(prefix="va-minio-", ignore_cleanup_errors=True) as folder:
@@ -200,6 +200,13 @@ def minio_url() -> Iterator[str]:
         health = f"http://127.0.0.1:{port}/minio/health/ready"
         with running(command, lambda: answers_http(health), log=Path(folder) / "log", env=env):
             yield f"s3://{BUCKET}?endpoint=http://127.0.0.1:{port}&region=us-east-1"
+
+
+@pytest.fixture(scope="session")
+def minio_url() -> Iterator[str]:
+    """One MinIO for the session, with the bucket BUCKET; the URL as open_blobs takes it."""
+    with minio_server() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

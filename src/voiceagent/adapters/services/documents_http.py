@@ -24,7 +24,7 @@ def open_documents(
     url: str, *, service_token: ServiceToken, urls: tuple[str, ...] = (), find: Find | None = None
 ) -> DocumentsHttp:
     """The document module at `http://host:port`, or at all of `urls`, or wherever `find` says. Connects at the first call."""
-    return DocumentsHttp(ServiceLine(Upstreams("documents", urls or (url,)), service_token, find))
+    return DocumentsHttp(ServiceLine(Upstreams("documents", () if find else urls or (url,)), service_token, find))
 
 
 class DocumentsHttp:

@@ -40,7 +40,7 @@ def open_engine(
     url: str, *, service_token: ServiceToken, urls: tuple[str, ...] = (), find: Find | None = None
 ) -> EngineHttp:
     """The engine at `http://host:port`, or at all of `urls`, or wherever `find` says. Connects at the first call."""
-    return EngineHttp(ServiceLine(Upstreams("engine", urls or (url,)), service_token, find))
+    return EngineHttp(ServiceLine(Upstreams("engine", () if find else urls or (url,)), service_token, find))
 
 
 class EngineHttp:
