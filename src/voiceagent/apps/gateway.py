@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from voiceagent import __version__
+from voiceagent.apps.custody.anchoring import start_anchoring
 from voiceagent.apps.first_start import Credentials, first_start
 from voiceagent.apps.keyring import access_keys
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.run import Process
 from voiceagent.apps.settings import Settings
 from voiceagent.gateway.identity.callers import GatewayRates
+from voiceagent.gateway.identity.oidc import OidcOptions
 from voiceagent.gateway.link import LinkOptions
 from voiceagent.gateway.parts import GatewayParts
 from voiceagent.gateway.server import create_gateway
 from voiceagent.kit.calls.upkeep import Find
-from voiceagent.web.app import AppOptions
 from voiceagent.web.limits import Rate
 from voiceagent.web.serve import Listener
 
@@ -28,18 +28,34 @@ def listener(parts: Parts, find: Find | None = None) -> Listener:
         GatewayParts(
             store=parts.store,
             cache=parts.cache,
-            services={name: settings.service_urls(name) for name in ("engine", "voice", "documents")},
+            services={name: () if find else settings.service_urls(name) for name in ("engine", "voice", "documents")},
             service_keys=parts.service_keys,
             access_keys=access_keys(settings),
-            app=AppOptions(version=__version__, cors_origins=origins(settings)),
+            app=parts.app_options(origins(settings)),
             rates=GatewayRates(caller=Rate("caller", limits.requests_per_s, limits.request_burst)),
             link=LinkOptions(find=find),
+            oidc=_oidc(settings),
         )
     )
     sockets = app.state.gateway.links.sockets
     if parts.apart:
         parts.at_drain(lambda: sockets.ended(within_s=settings.server.drain_s))
     return Listener(app, settings.server.gateway_port, settings.server.host)
+
+
+def _oidc(settings: Settings) -> OidcOptions | None:
+    identity, server = settings.identity, settings.server
+    if not identity.oidc_issuer:
+        return None
+    public = identity.public_url or f"http://localhost:{server.gateway_port}"
+    return OidcOptions(
+        issuer=identity.oidc_issuer,
+        client_id=identity.oidc_client_id,
+        client_secret=identity.oidc_client_secret.get_secret_value(),
+        role=identity.oidc_role,
+        redirect_uri=f"{public.rstrip('/')}/api/v1/auth/oidc/callback",
+        return_to=identity.dashboard_url or f"http://localhost:{server.dashboard_port}/",
+    )
 
 
 def origins(settings: Settings) -> tuple[str, ...]:
@@ -58,6 +74,7 @@ async def prepare(parts: Parts) -> Credentials | None:
 
 
 async def _compose(parts: Parts) -> Sequence[Listener]:
+    await start_anchoring(parts)
     return [listener(parts, await parts.places.find())]
 
 
