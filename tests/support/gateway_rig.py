@@ -21,6 +21,7 @@ from voiceagent.gateway.identity.keys import KeyOrder, new_key
 from voiceagent.gateway.identity.oidc import OidcOptions
 from voiceagent.gateway.link import LinkOptions
 from voiceagent.gateway.parts import GatewayParts
+from voiceagent.gateway.quotas import QuotaRates
 from voiceagent.gateway.server import create_gateway
 from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.ids import new_id
@@ -33,6 +34,8 @@ from voiceagent.web.serve import Listener, Servers
 from voiceagent.web.tokens import AccessTokens, ServiceAuthenticator, ServiceTokens
 
 PLENTY = GatewayRates(*(Rate(name, 1e6, 10**6) for name in ("address", "caller", "failures", "sign_in")), account=())
+_CLASSES = ("tenant", "generate", "search", "upload", "read", "write", "uploaded_kib", "call_s")
+MUCH = QuotaRates(*(Rate(name, 1e6, 10**7) for name in _CLASSES))
 ORIGINS = ("https://console.example",)
 TALK = Depends(require("talk"))
 
@@ -204,7 +207,10 @@ class Rig:
 
 @asynccontextmanager
 async def gateway_rig(
-    rates: GatewayRates = PLENTY, link: LinkOptions | None = None, oidc: OidcOptions | None = None
+    rates: GatewayRates = PLENTY,
+    link: LinkOptions | None = None,
+    oidc: OidcOptions | None = None,
+    quotas: QuotaRates = MUCH,
 ) -> AsyncIterator[Rig]:
     """A gateway in front of one service of each name, all on loopback."""
     store, probe = open_store("sqlite://"), Probe()
@@ -228,6 +234,7 @@ async def gateway_rig(
         rates,
         link,
         oidc,
+        quotas,
     )
     app = create_gateway(parts)
     gateway = Servers([Listener(app, 0)], drain_s=1)

@@ -17,6 +17,7 @@ from voiceagent.gateway.identity.second_factors import AuthenticatorApps
 from voiceagent.gateway.identity.sessions import Sessions
 from voiceagent.gateway.identity.tickets import Tickets
 from voiceagent.gateway.link import LinkOptions, Links
+from voiceagent.gateway.quotas import QuotaRates, Quotas
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.ports.cache import Cache
 from voiceagent.ports.store import Store
@@ -41,6 +42,7 @@ class GatewayParts:
     rates: GatewayRates = field(default_factory=GatewayRates)
     link: LinkOptions = field(default_factory=LinkOptions)
     oidc: OidcOptions | None = None
+    quotas: QuotaRates = field(default_factory=QuotaRates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Gateway:
     devices: Devices
     access_keys: TokenKeys
     oidc: OidcClient | None
+    quotas: Quotas
     passwords: Passwords = field(default_factory=Passwords)
     second_factors: AuthenticatorApps = field(default_factory=AuthenticatorApps)
     clock: Clock = field(default_factory=SystemClock)

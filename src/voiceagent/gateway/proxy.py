@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from voiceagent.gateway.headers import content_length, response_headers
 from voiceagent.gateway.link import Links, target
+from voiceagent.gateway.parts import gateway_of
 from voiceagent.kit.calls.balance import Upstream
 from voiceagent.kit.errors import DeadlineExceeded, Problem
 
@@ -31,7 +32,13 @@ class HttpProxy:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await _Passage(self._links, self._service, HTTPConnection(scope), _Body(scope, receive), send).run()
+        conn, quotas = HTTPConnection(scope), gateway_of(HTTPConnection(scope)).quotas
+        length = content_length(scope["headers"])
+        if length is None:
+            receive = quotas.metered(conn, receive)
+        else:
+            await quotas.upload(conn, length)
+        await _Passage(self._links, self._service, conn, _Body(scope, receive), send).run()
 
 
 class _Body:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from voiceagent.gateway import routes_health
+from voiceagent.gateway import routes_health, routes_limits
 from voiceagent.gateway.identity.callers import GatewayAuthenticator
 from voiceagent.gateway.identity.grounds import Identities
 from voiceagent.gateway.identity.guesses import Devices, Guesses
@@ -17,19 +17,33 @@ from voiceagent.gateway.identity.sessions import Sessions
 from voiceagent.gateway.identity.tickets import Tickets
 from voiceagent.gateway.link import Links
 from voiceagent.gateway.parts import Gateway, GatewayParts
+from voiceagent.gateway.quotas import Quotas
 from voiceagent.gateway.routes_proxied import add_proxied
 from voiceagent.web.app import create_app
 from voiceagent.web.limits import Limiter
 from voiceagent.web.tokens import AccessTokens, ServiceTokens
 
 _ROUTERS = tuple(
-    module.router for module in (keys, people, roles, me, sign_in, media_tickets, oidc, jwks, routes_health)
+    module.router
+    for module in (
+        keys,
+        people,
+        roles,
+        me,
+        sign_in,
+        media_tickets,
+        oidc,
+        jwks,
+        routes_health,
+        routes_limits,
+    )
 )
 
 
 def create_gateway(parts: GatewayParts) -> FastAPI:
     """The gateway's app. The store and the cache stay the caller's to close."""
     limiter, tickets = Limiter(parts.cache), Tickets(parts.cache)
+    quotas = Quotas(limiter, parts.quotas)
     access = AccessTokens(parts.access_keys)
     identities = Identities(parts.store, access)
     links = Links(parts.services, ServiceTokens(parts.service_keys), parts.link)
@@ -44,12 +58,13 @@ def create_gateway(parts: GatewayParts) -> FastAPI:
         guesses=Guesses(limiter, parts.cache, parts.rates.account),
         devices=Devices(parts.access_keys),
         access_keys=parts.access_keys,
+        quotas=quotas,
         oidc=OidcClient(parts.oidc, parts.cache) if parts.oidc is not None else None,
     )
     app = create_app(
         "gateway",
         title="voiceagent",
-        auth=GatewayAuthenticator(identities, tickets, limiter, parts.rates, parts.app.cors_origins),
+        auth=GatewayAuthenticator(identities, tickets, quotas, limiter, parts.rates, parts.app.cors_origins),
         lifespan=_running,
         options=parts.app,
     )

@@ -10,7 +10,9 @@ import aiohttp
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
+from voiceagent.gateway.identity.callers import address_of
 from voiceagent.gateway.link import Links, target
+from voiceagent.gateway.parts import gateway_of
 from voiceagent.gateway.watch import farewell, rights_end
 from voiceagent.kit.calls.balance import Upstream, Upstreams
 from voiceagent.kit.errors import DeadlineExceeded, Forbidden, NotFound, Problem, Unauthenticated, Unavailable
@@ -38,7 +40,7 @@ class SocketProxy:
         conn = HTTPConnection(scope)
         upstreams = self._links.to(self._service)
         await receive()  # websocket.connect
-        with self._links.sockets.one(), ExitStack() as leases:
+        with gateway_of(conn).quotas.call(conn, address_of(conn)), self._links.sockets.one(), ExitStack() as leases:
             upper = await self._connected(upstreams, conn, leases)
             try:
                 await send({"type": "websocket.accept", "subprotocol": upper.protocol})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import count
 
 from starlette.requests import HTTPConnection
 
-from voiceagent.kit.errors import Forbidden, Problem, Unauthenticated, Unavailable
+from voiceagent.gateway.parts import gateway_of
+from voiceagent.kit.errors import Forbidden, Problem, RateLimited, Unauthenticated, Unavailable
 from voiceagent.kit.ids import new_id
 from voiceagent.web.context import context_of
 from voiceagent.web.problems import close_code
@@ -26,7 +28,7 @@ async def rights_end(conn: HTTPConnection) -> Problem:
         return Unauthenticated("missing_credentials", "This call needs credentials.")
     loop = asyncio.get_running_loop()
     last_known_s = loop.time()
-    while True:
+    for looks in count(1):
         await asyncio.sleep(LOOKS_EVERY_S)
         try:
             now = await context.recheck()
@@ -37,8 +39,23 @@ async def rights_end(conn: HTTPConnection) -> Problem:
         except (Unauthenticated, Forbidden) as problem:
             return problem
         last_known_s = loop.time()
+        problem_of_use = await _used(conn, looks)
+        if problem_of_use is not None:
+            return problem_of_use
         if not context.principal.scopes <= now.scopes:
             return Forbidden("rights_changed", "Your rights have changed; connect again.")
+    raise AssertionError  # the loop has no end
+
+
+async def _used(conn: HTTPConnection, looks: int) -> Problem | None:
+    """Take each second of the call from the caller's quota; the problem when there is none left."""
+    if looks % round(1 / LOOKS_EVERY_S):
+        return None
+    try:
+        await gateway_of(conn).quotas.call_second(conn)
+    except RateLimited as problem:
+        return problem
+    return None
 
 
 def farewell(problem: Problem) -> tuple[dict[str, object], dict[str, object]]:

@@ -73,7 +73,10 @@ class Limiter:
         The first owner without budget decides; what others gave before it stays taken, which errs on the strict side.
         """
         headers = context_of(conn).headers
-        headers["ratelimit-policy"] = f'"{rate.name}";q={rate.burst};w={max(1, round(rate.burst / rate.per_s))}'
+        policy = f'"{rate.name}";q={rate.burst};w={max(1, round(rate.burst / rate.per_s))}'
+        told = headers.get("ratelimit-policy", "")
+        if policy not in told:
+            headers["ratelimit-policy"] = f"{told}, {policy}" if told else policy
         for owner in owners:
             wait_s = await self.wait_s(owner, rate, cost)
             if wait_s > 0.0:

@@ -12,6 +12,7 @@ from voiceagent.gateway.identity.cookies import SESSION_COOKIE, check_csrf
 from voiceagent.gateway.identity.grounds import Grounds, Identities
 from voiceagent.gateway.identity.guesses import TIERS
 from voiceagent.gateway.identity.tickets import Tickets
+from voiceagent.gateway.quotas import Quotas
 from voiceagent.kit.errors import Forbidden, Unauthenticated
 from voiceagent.web.context import context_of
 from voiceagent.web.limits import Limiter, Rate
@@ -43,12 +44,14 @@ class GatewayAuthenticator:
         self,
         identities: Identities,
         tickets: Tickets,
+        quotas: Quotas,
         limiter: Limiter,
         rates: GatewayRates,
         origins: tuple[str, ...] = (),
     ) -> None:
         self._identities = identities
         self._tickets = tickets
+        self._quotas = quotas
         self._limiter = limiter
         self._rates = rates
         self._origins = frozenset(origins)
@@ -65,6 +68,7 @@ class GatewayAuthenticator:
             raise
         if principal is not None:
             await self._limiter.take(conn, self._rates.caller, f"{principal.tenant_id}\0{principal.subject}")
+            await self._quotas.admit(conn, principal)
         return principal
 
     def _check_origin(self, conn: HTTPConnection) -> None:

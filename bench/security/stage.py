@@ -1,0 +1,86 @@
+"""A whole platform in a process of its own, on scripted models: everything is real but what it says."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+READY_S = 120.0
+SCRIPTED = {
+    "LLM__URL": "scripted:///", "STT__URL": "scripted://", "TTS__URL": "scripted:///", "VAD__URL": "scripted:///",
+    "TURNS__URL": "scripted:///", "EMBED__URL": "hashed:///",
+    "LIMITS__REQUESTS_PER_S": "100000", "LIMITS__REQUEST_BURST": "100000",
+}  # fmt: skip
+SERVERS = ("gateway", "engine", "voice", "documents", "dashboard")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """url: the gateway.  store_url: its system of record.  data_dir: everything that it wrote."""
+
+    url: str
+    store_url: str
+    data_dir: Path
+    log: Path
+
+
+@contextmanager
+def stage(folder: Path) -> Iterator[Stage]:
+    """Runs until the block ends."""
+    ports = dict(zip(SERVERS, _free_ports(len(SERVERS)), strict=True))
+    data_dir, log = folder / "data", folder / "log"
+    data_dir.mkdir(parents=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("VOICEAGENT_")}
+    environment |= {f"VOICEAGENT_{name}": value for name, value in SCRIPTED.items()}
+    environment |= {f"VOICEAGENT_SERVER__{name.upper()}_PORT": str(port) for name, port in ports.items()}
+    environment["VOICEAGENT_DATA__DIR"] = str(data_dir)
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "voiceagent.apps.cli", "up"],
+            env=environment,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    try:
+        _wait(process, f"http://127.0.0.1:{ports['gateway']}/health/ready", log)
+        yield Stage(f"http://127.0.0.1:{ports['gateway']}", f"sqlite:///{data_dir / 'voiceagent.db'}", data_dir, log)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    ends_at_s = time.monotonic() + READY_S
+    while time.monotonic() < ends_at_s:
+        if process.poll() is not None:
+            raise RuntimeError(f"the platform ended with {process.returncode}:\n{log.read_text()[-3000:]}")
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise RuntimeError(f"not ready after {READY_S} s:\n{log.read_text()[-3000:]}")
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(closing(socket.socket())) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
