@@ -9,7 +9,7 @@ import structlog
 import typer
 from typer.exceptions import TyperException
 
-from voiceagent.apps.commands import admin, ask, audit, config, docs, doctor, init, keys, models, start, talk
+from voiceagent.apps.commands import admin, ask, audit, config, docs, doctor, init, keys, models, start, talk, users
 from voiceagent.apps.commands.outcome import (
     EXIT_CODES,
     INTERRUPTED,
@@ -36,7 +36,7 @@ for _group in (start, init, ask, talk, doctor, admin):
     _group.register(app)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
-app.add_typer(admin.users, name="users")
+app.add_typer(users.app, name="users")
 app.add_typer(config.app, name="config")
 app.add_typer(docs.app, name="docs")
 app.add_typer(audit.app, name="audit")

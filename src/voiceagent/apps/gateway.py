@@ -9,11 +9,12 @@ from voiceagent.apps.first_start import Credentials, first_start
 from voiceagent.apps.keyring import access_keys
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.run import Process
-from voiceagent.apps.settings import Settings
+from voiceagent.apps.settings import LimitsSettings, Settings
 from voiceagent.gateway.identity.callers import GatewayRates
 from voiceagent.gateway.identity.oidc import OidcOptions
 from voiceagent.gateway.link import LinkOptions
 from voiceagent.gateway.parts import GatewayParts
+from voiceagent.gateway.quotas import QuotaRates
 from voiceagent.gateway.server import create_gateway
 from voiceagent.kit.calls.upkeep import Find
 from voiceagent.web.limits import Rate
@@ -32,6 +33,7 @@ def listener(parts: Parts, find: Find | None = None) -> Listener:
             service_keys=parts.service_keys,
             access_keys=access_keys(settings),
             app=parts.app_options(origins(settings)),
+            quotas=quotas(limits),
             rates=GatewayRates(caller=Rate("caller", limits.requests_per_s, limits.request_burst)),
             link=LinkOptions(find=find),
             oidc=_oidc(settings),
@@ -41,6 +43,25 @@ def listener(parts: Parts, find: Find | None = None) -> Listener:
     if parts.apart:
         parts.at_drain(lambda: sockets.ended(within_s=settings.server.drain_s))
     return Listener(app, settings.server.gateway_port, settings.server.host)
+
+
+def quotas(limits: LimitsSettings) -> QuotaRates:
+    """What the settings leave to one caller and one organisation; what costs most is half of all calls."""
+    per_s, burst, of_all = limits.requests_per_s, limits.request_burst, limits.tenant_requests_per_s
+    call_s_per_s, kib_per_s = limits.call_hours_per_day / 24, limits.uploaded_mib_per_hour * 1024 / 3600
+    dear_per_s, dear_burst = per_s / 2, max(1, burst // 2)
+    return QuotaRates(
+        tenant=Rate("tenant", of_all, max(1, round(2 * of_all))),
+        generate=Rate("generate", dear_per_s, dear_burst),
+        search=Rate("search", per_s, burst),
+        upload=Rate("upload", dear_per_s, dear_burst),
+        read=Rate("read", per_s, burst),
+        write=Rate("write", per_s, burst),
+        uploaded_kib=Rate("uploaded_kib", kib_per_s, max(limits.upload_bytes // 512, round(256 * kib_per_s))),
+        call_s=Rate("call_s", call_s_per_s, max(60, round(720 * call_s_per_s))),
+        calls_of_caller=limits.calls,
+        calls_of_tenant=limits.tenant_calls,
+    )
 
 
 def _oidc(settings: Settings) -> OidcOptions | None:

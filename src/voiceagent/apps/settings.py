@@ -266,6 +266,19 @@ class LimitsSettings(Area):
 
     requests_per_s: float = Field(20.0, gt=0, description="Requests a second of one key, over a longer time.")
     request_burst: int = Field(60, ge=1, description="Requests of one key at once.")
+    tenant_requests_per_s: float = Field(
+        400.0, gt=0, description="Requests a second of one organisation, over a longer time."
+    )
+    calls: int = Field(20, ge=1, description="Open calls of one key or person at a time, at one gateway.")
+    tenant_calls: int = Field(200, ge=1, description="Open calls of one organisation at a time, at one gateway.")
+    call_hours_per_day: float = Field(
+        480.0, gt=0, description="Hours in calls of one key or person, over a day; ten times that for an organisation."
+    )
+    uploaded_mib_per_hour: float = Field(
+        14_400.0,
+        gt=0,
+        description="MiB of bodies of one key or person, over an hour; ten times that for an organisation.",
+    )
     sessions: int = Field(32, ge=1, description="Realtime sessions of one voice server at a time.")
     upload_bytes: int = Field(100 * 2**20, ge=1, description="Largest uploaded file.")
 

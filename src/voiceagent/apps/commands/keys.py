@@ -10,7 +10,7 @@ from rich.table import Table
 
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
 from voiceagent.apps.commands.outcome import out, plain, print_json
-from voiceagent.apps.commands.stores import with_store
+from voiceagent.apps.commands.stores import local_deed, with_store
 from voiceagent.apps.keyring import ROTATION_LEAD_S, rotate
 from voiceagent.domain.identity import DEFAULT_TENANT_ID, SCOPES, ApiKey, User
 from voiceagent.gateway.identity.keys import KeyOrder, new_key
@@ -59,6 +59,7 @@ def create(
             user_id = _owner(await work.users.all(), email)
             key, secret = new_key(KeyOrder(tenant, user_id, name, wanted, expires_at), now)
             await work.keys.add(key)
+            await work.audit.append(local_deed("key_created", key.key_id, prefix=key.prefix))
             return key, secret
 
     key, secret = with_store(settled(loaded(config, sets, data_dir).settings), made)
@@ -119,7 +120,10 @@ def revoke(
 
     async def revoked(store: Store) -> bool:
         async with store.begin(tenant) as work:
-            return await work.keys.revoke(key_id, SystemClock().now())
+            there_was_one = await work.keys.revoke(key_id, SystemClock().now())
+            if there_was_one:
+                await work.audit.append(local_deed("key_revoked", key_id))
+            return there_was_one
 
     if not with_store(settled(loaded(config, sets, data_dir).settings), revoked):
         raise NotFound("key_not_found", f"there is no key {key_id}", param="key_id")

@@ -9,7 +9,9 @@ from voiceagent.apps.build import opened
 from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.run import run
 from voiceagent.apps.settings import Settings
+from voiceagent.domain.audit import AuditEntry
 from voiceagent.kit.clock import SystemClock
+from voiceagent.kit.ids import new_id
 from voiceagent.ports.store import Store
 
 T = TypeVar("T")
@@ -31,3 +33,9 @@ def with_store(settings: Settings, use: Callable[[Store], Awaitable[T]]) -> T:
                 await keys.close()
 
     return run(work())
+
+
+def local_deed(action: str, object_id: str, **data: str | int | bool | None) -> AuditEntry:
+    """The audit row of a change made on the command line, by whoever may use it on this machine."""
+    now = SystemClock().now()
+    return AuditEntry(new_id("aud"), now, "service:command-line", action, object_id, data=dict(data))
