@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from voiceagent.gateway import routes_health, routes_limits
+from voiceagent.gateway import routes_audit, routes_health, routes_limits
 from voiceagent.gateway.identity.callers import GatewayAuthenticator
 from voiceagent.gateway.identity.grounds import Identities
 from voiceagent.gateway.identity.guesses import Devices, Guesses
@@ -34,6 +34,7 @@ _ROUTERS = tuple(
         media_tickets,
         oidc,
         jwks,
+        routes_audit,
         routes_health,
         routes_limits,
     )

@@ -13,8 +13,9 @@ from voiceagent.adapters.store.scope import Scope, mine, param, restored
 from voiceagent.adapters.store.tables import audit
 from voiceagent.domain.audit import AuditEntry, AuditQuery, AuditRecord, chained
 
+_ENTRY = tuple(field.name for field in dataclasses.fields(AuditEntry))
 _LOCK = text("SELECT pg_advisory_xact_lock(:p_audit_lock)")
-_BACK = select(audit).where(mine(audit)).order_by(audit.c.sequence.desc(), audit.c.entry_id.desc())
+_BACK = select(audit).where(mine(audit)).order_by(audit.c.sequence.desc())
 _HEAD = _BACK.limit(1)
 _NEWEST = _BACK.limit(param("count"))
 _BORN_BEFORE = _NEWEST.where(
@@ -22,10 +23,7 @@ _BORN_BEFORE = _NEWEST.where(
     < select(audit.c.sequence).where(mine(audit), audit.c.entry_id == param("before_id")).scalar_subquery()
 )
 _FOLLOWING = (
-    select(audit)
-    .where(mine(audit), audit.c.sequence > param("after"))
-    .order_by(audit.c.sequence, audit.c.entry_id)
-    .limit(param("count"))
+    select(audit).where(mine(audit), audit.c.sequence > param("after")).order_by(audit.c.sequence).limit(param("count"))
 )
 _WANTED: dict[str, ColumnElement[bool]] = {
     **{name: audit.c[name] == param(name, audit.c[name]) for name in ("subject", "action", "object_id", "request_id")},
@@ -40,14 +38,20 @@ class SqlAudit:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
+        self._newest: AuditRecord | None = None  # of this transaction, behind which nobody else can write
 
     async def append(self, entry: AuditEntry) -> None:
         """SQLite has one writer at a time; on PostgreSQL a lock that ends with the transaction keeps the next one waiting."""
+        newest = self._newest or await self._head()
+        record = chained(self._scope.tenant_id, newest, _as_kept(entry))
+        await self._scope.put(audit.insert(), _row(record))
+        self._newest = record
+
+    async def _head(self) -> AuditRecord | None:
         if self._scope.dialect == "postgresql":
             await self._scope.run(_LOCK, audit_lock=_lock_of(self._scope.tenant_id))
-        head = await self._scope.row(_HEAD)
-        record = chained(self._scope.tenant_id, None if head is None else _record(head), _as_kept(entry))
-        await self._scope.put(audit.insert(), _row(record))
+        row = await self._scope.row(_HEAD)
+        return None if row is None else _record(row)
 
     async def page(self, *, before_id: str | None, limit: int) -> tuple[AuditEntry, ...]:
         if before_id is None:
@@ -63,7 +67,11 @@ class SqlAudit:
         return tuple(_record(row) for row in await self._scope.rows(statement, count=limit, **values))
 
     async def records(self, *, after: int, limit: int) -> tuple[AuditRecord, ...]:
-        return tuple(_record(row) for row in await self._scope.rows(_FOLLOWING, after=after, count=limit))
+        rows = await self._scope.run(_FOLLOWING, after=after, count=limit)  # a verifier reads millions: no dictionaries
+        return tuple(
+            AuditRecord(tenant_id, sequence, previous, sha256, AuditEntry(*entry))
+            for tenant_id, *entry, sequence, previous, sha256 in rows
+        )
 
 
 def _as_kept(entry: AuditEntry) -> AuditEntry:
@@ -77,7 +85,7 @@ def _as_kept(entry: AuditEntry) -> AuditEntry:
 
 def _row(record: AuditRecord) -> dict[str, Any]:
     place = {"sequence": record.sequence, "previous_sha256": record.previous_sha256, "sha256": record.sha256}
-    return dataclasses.asdict(record.entry) | place
+    return {name: getattr(record.entry, name) for name in _ENTRY} | place
 
 
 def _record(row: dict[str, Any]) -> AuditRecord:
