@@ -11,6 +11,7 @@ from voiceagent.domain.pii.spans import Kind, Span
 
 BEFORE_CHARS = 60
 AFTER_CHARS = 24
+_SENTENCE_END = re.compile(r"[.!?\n]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,9 @@ class View:
         return self.lower[max(0, start - chars) : start]
 
     def near(self, words: re.Pattern[str], start: int, end: int) -> bool:
-        """Whether one of `words` stands shortly before or just after text[start:end]."""
-        return bool(words.search(self.before(start)) or words.search(self.lower[end : end + AFTER_CHARS]))
+        """Whether one of `words` stands shortly before or just after text[start:end], there only within the sentence."""
+        after = _SENTENCE_END.split(self.lower[end : end + AFTER_CHARS], maxsplit=1)[0]
+        return bool(words.search(self.before(start)) or words.search(after))
 
 
 def any_of(words: str) -> re.Pattern[str]:

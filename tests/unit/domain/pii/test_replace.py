@@ -48,8 +48,8 @@ def test_two_writings_of_one_value_come_back_as_they_stood() -> None:
 
 
 def test_a_found_value_is_replaced_wherever_it_stands() -> None:
-    replaced = replace("my name is Ilse. ilse? Ilse! Ilsebill stays", "mask")
-    assert replaced.text == "my name is [person]. ilse? [person]! Ilsebill stays"
+    replaced = replace("my name is Ilse. ilse? Ilse! The Ilsebill stays", "mask")
+    assert replaced.text == "my name is [person]. ilse? [person]! The Ilsebill stays"
 
 
 def test_a_pseudonym_that_already_stands_in_the_text_is_not_given_again() -> None:

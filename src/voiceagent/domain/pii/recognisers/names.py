@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from voiceagent.domain.pii.lexicon import first_names, is_english, is_place, is_small_word, last_names
+from voiceagent.domain.pii.lexicon import words as listed
 from voiceagent.domain.pii.spans import Span
 from voiceagent.domain.pii.view import View
 
@@ -47,8 +48,12 @@ _SURE_INTRODUCTIONS = (
     "spricht",
     "call me",
 )
-_PLACE_BEFORE = frozenset(
-    "in from near to at into via around towards visit visiting of nach aus à en desde dalla".split()
+_PLACE_BEFORE = frozenset("in near at into via around towards visit visiting of nach aus à en desde dalla".split())
+_WAY_BEFORE = frozenset("to from".split())
+_MOVING = frozenset(
+    "go goes going gone went travel travels travelling traveling fly flies flying flew move moves moved moving come comes coming came am is are was were be "
+    "been i'm he's she's they're drive drives driving drove flight train trip "
+    "bus back here there away home get got ship shipped deliver delivered direct way all".split()
 )
 _COMPANY_AFTER = frozenset(
     "inc llc ltd limited corp corporation company co gmbh ag group bank university college school hospital airport street road avenue lane drive court "
@@ -56,6 +61,7 @@ _COMPANY_AFTER = frozenset(
     "county city island beach consulting insurance capital holdings media labs league union church museum station team fc".split()
 )
 _CONTRACTED = ("'m", "'re", "'ve", "'ll", "'d", "n't", "’m", "’re", "’ve", "’ll", "’d", "n’t")
+_CLOSINGS = frozenset("speaking calling here".split())
 _ARTICLES = frozenset("the a an this that these those every each some any no our your its".split())
 _SUBJECT_VERBS = frozenset(
     "is was has had said says lives lived works worked called will would can could does did wants wanted and asked told thinks went got".split()
@@ -64,6 +70,10 @@ _SMALL_ENGLISH = frozenset(
     "the is was are were be been have has had do does did my your his her its our their you he she they it we "
     "and but or if of to for with from at by this that "
     "these there here what which who when where why how not can could would should please thanks yes hello name call i'm it's i've don't".split()
+)
+_ALSO_ENGLISH = frozenset(
+    "am an as a i bent bin come comment dank den die do door dove encore era had hat he hem hen in is la ma madame me met no non of over plus per via van "
+    "war was we will name son soy sin tag ton tout um so also man on to us are for or".split()
 )
 _SENTENCE_END = frozenset('.!?:;\n"“”«»>•*-|(')
 
@@ -122,13 +132,16 @@ def recognise(view: View) -> Iterator[Span]:
     words = _words(view.text)
     introduced = _introduced(view, words)
     english = _looks_english(words)
+    caseless = english and not any(word.capital and not word.before.strip() for word in words)
     known = first_names()
     at = 0
     while at < len(words):
-        if not words[at].capital and words[at].low not in known and at not in introduced:
-            at += 1
-            continue
-        last, score = _name_from(words, at, introduced.get(at, 0.0), english)
+        if words[at].capital or words[at].low in known or at in introduced:
+            last, score = _name_from(words, at, introduced.get(at, 0.0), english)
+        elif caseless and _is_unexplained_pair(words, at):
+            last, score = at + 2, 0.5
+        else:
+            last, score = at, 0.0
         if score:
             start, end = words[at].start, _without_possessive(words[last - 1])
             yield view.span("person", start, end, score, " ".join(view.lower[start:end].split()))
@@ -161,13 +174,14 @@ def _introduced(view: View, words: list[_Word]) -> dict[int, float]:
         index = places.get(match.end())
         if index is not None:
             sure = any(word in match.group() for word in _SURE_INTRODUCTIONS)
+            sure = sure or any(word.low in _CLOSINGS for word in words[index + 1 : index + 4])
             found[index] = 0.85 if sure else 0.6
     return found
 
 
 def _looks_english(words: list[_Word]) -> bool:
     """As many small words of English as of other languages: only in English do capitals within a sentence mark names."""
-    foreign = sum(is_small_word(word.low) and not is_english(word.low) for word in words)
+    foreign = sum(is_small_word(word.low) and word.low not in _ALSO_ENGLISH for word in words)
     return foreign == 0 or sum(word.low in _SMALL_ENGLISH for word in words) >= foreign
 
 
@@ -210,6 +224,18 @@ def _introduced_name(words: list[_Word], at: int, score: float) -> tuple[int, fl
     return _lower_case(words, at, english=True) if not word.capital else (at, 0.0)
 
 
+def _is_unexplained_pair(words: list[_Word], at: int) -> bool:
+    """In a text without any capitals: a word that no list of any language holds, and another or a surname after it."""
+    if at + 1 >= len(words) or words[at + 1].before != " " or not _is_unexplained(words[at]):
+        return False
+    last = words[at + 1]
+    return _is_unexplained(last) or (last.low in last_names() and not last.is_common and len(last.low) > 2)
+
+
+def _is_unexplained(word: _Word) -> bool:
+    return len(word.low) > 2 and word.low.isalpha() and not word.is_common and word.low not in _TITLES
+
+
 def _lower_case(words: list[_Word], at: int, english: bool) -> tuple[int, float]:
     """In small letters only a first name with a surname, or with a word that no list explains."""
     if at + 1 >= len(words) or words[at + 1].before != " " or words[at + 1].capital:
@@ -236,7 +262,7 @@ def _extent(words: list[_Word], at: int) -> int:
         if (
             word.capital
             and (not word.text.isupper() or len(word.text) == 1 or words[at].text.isupper())
-            and not _ends_name(word)
+            and not _ends_name(words, at, last)
         ):
             last += 1
         elif (
@@ -258,11 +284,19 @@ def _continues(words: list[_Word], at: int) -> bool:
     return words[at].low in _PARTICLES and at + 1 < len(words) and words[at + 1].capital and words[at + 1].before == " "
 
 
-def _ends_name(word: _Word) -> bool:
-    """A capital that begins something else."""
-    return word.low in ("i", "and", "or") or (
-        is_english(word.low) and word.low not in first_names() and word.low not in last_names()
-    )
+def _ends_name(words: list[_Word], at: int, last: int) -> bool:
+    """A capital that begins something else. Right after a sure first name an ordinary word may be a surname: Sarah Nightingale."""
+    word = words[last]
+    if word.low in ("i", "and", "or") or word.low.endswith(_CONTRACTED):
+        return True
+    if (
+        last == at + 1
+        and words[at].is_first
+        and not words[at].is_common
+        and word.low not in _COMPANY_AFTER | _SMALL_ENGLISH
+    ):
+        return False
+    return is_english(word.low) and word.low not in first_names() and word.low not in last_names()
 
 
 def _full_name(words: list[_Word], at: int, last: int, english: bool) -> tuple[int, float]:
@@ -300,14 +334,10 @@ def _single(words: list[_Word], at: int, english: bool) -> tuple[int, float]:
     """One capitalised word by itself."""
     word = words[at]
     follows = words[at + 1].low if at + 1 < len(words) and words[at + 1].before == " " else ""
-    if (
-        len(word.text) < 2
-        or word.text.isupper()
-        or follows in _COMPANY_AFTER
-        or is_place(word.low)
-        or word.low in _TITLES
-    ):
+    if len(word.text) < 2 or word.text.isupper() or follows in _COMPANY_AFTER or word.low in _TITLES:
         return at + 1, 0.0
+    if is_place(word.low):
+        return at + 1, 0.5 if english and _is_person_of_place(words, at) else 0.0
     if word.is_common:
         named = word.is_first and not word.opens and not is_small_word(word.low) and english
         free = not _after_place_word(words, at) and not _after_article(words, at)
@@ -318,13 +348,35 @@ def _single(words: list[_Word], at: int, english: bool) -> tuple[int, float]:
         return at + 1, 0.0
     if word.low in last_names():
         return at + 1, 0.55 if english or not word.opens else 0.0
-    if english and _is_unknown(word) and (not word.opens or follows in _SUBJECT_VERBS):
+    if english and _is_unknown(word) and (not word.opens or follows in _SUBJECT_VERBS or _follows_verb(words, at + 1)):
         return at + 1, 0.5
     return at + 1, 0.0
 
 
+def _is_person_of_place(words: list[_Word], at: int) -> bool:
+    """Sofia or Diego, where a town of that name could not stand; not San Diego."""
+    apart = at == 0 or words[at].opens or not words[at - 1].capital or (words[at - 1].opens and words[at - 1].is_common)
+    return apart and words[at].low in listed("first_world") and not _after_place_word(words, at)
+
+
 def _after_place_word(words: list[_Word], at: int) -> bool:
-    return at > 0 and words[at].before == " " and words[at - 1].low in _PLACE_BEFORE
+    """`in Gondregnies`, `I am from Gondregnies`; but `a letter from Bergqvist` names somebody."""
+    if at == 0 or words[at].before != " ":
+        return False
+    if words[at - 1].low in _WAY_BEFORE:
+        return at > 1 and words[at - 2].low in _MOVING
+    return words[at - 1].low in _PLACE_BEFORE
+
+
+def _follows_verb(words: list[_Word], at: int) -> bool:
+    """An English word in small letters with the ending of a verb: `Ullmark plays`, `Vesna wanted`."""
+    return (
+        at < len(words)
+        and words[at].before == " "
+        and words[at].text.islower()
+        and words[at].low.endswith(("s", "ed"))
+        and is_english(words[at].low)
+    )
 
 
 def _after_article(words: list[_Word], at: int) -> bool:

@@ -68,13 +68,22 @@ def _social_security(view: View, run: Run) -> Iterator[Span]:
         return
     start, end = run.groups[0].start, run.end
     shaped = run.shape == (3, 2, 4)
-    named = bool(_SSN.search(view.before(start, 80))) or bool(_SSN.search(view.lower[end : end + 40]))
+    named = _is_named(view, start, end)
     if shaped and run.signs == "-":
         yield view.span("us_ssn", start, end, 0.92, digits)
     elif named:
         yield view.span("us_ssn", start, end, 0.9, digits)
     elif shaped and not _OTHER_NUMBER.search(view.before(start)):
         yield view.span("us_ssn", start, end, 0.6, digits)
+
+
+def _is_named(view: View, start: int, end: int) -> bool:
+    """The words for the number stand before it, with no other number's after them; or just after it, in the same sentence."""
+    before = view.before(start, 80)
+    words = list(_SSN.finditer(before))
+    if words:
+        return not _OTHER_NUMBER.search(before, words[-1].end())
+    return bool(_SSN.search(re.split(r"[.!?\n]", view.lower[end : end + 40], maxsplit=1)[0]))
 
 
 def _may_be_issued(digits: str) -> bool:

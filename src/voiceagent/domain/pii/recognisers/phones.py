@@ -32,6 +32,8 @@ _UNIT_AFTER = re.compile(
 _EXTENSION = re.compile(r"\s?(?:x|ext\.?|extension|durchwahl|poste|int\.?)\s?\d{1,6}(?!\w)")
 _MONEY = "$€£¥"
 _GLUED = _MONEY + "#=/@_"
+_POSTCODES = ((5, 3), (5, 4))
+"""Of Brazil, and of the United States with its four further figures."""
 _YEAR = re.compile(r"(?:19|20)\d\d")
 
 
@@ -76,7 +78,7 @@ def _by_shape(view: View, run: Run) -> float:
         return 0.55 if _stands_alone(view, run) and 7 <= len(digits) <= 11 else 0.0
     if digits[0] == "0" and 9 <= len(digits) <= 12:
         return 0.7
-    if len(digits) > 11 or min(shape) < 2 or max(shape) > 7:
+    if len(digits) > 11 or min(shape) < 2 or max(shape) > 7 or shape in _POSTCODES:
         return 0.0
     if _are_years(run):
         return 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from voiceagent.domain.pii.lexicon import first_names, is_english
 from voiceagent.domain.pii.spoken.numbers import Figures, Token, number_at
 from voiceagent.domain.pii.spoken.vocabulary import AT_WORDS, LOW_SIGNS, SIGNS, TOP_DOMAINS, known, languages
 
@@ -10,6 +11,8 @@ _DOMAIN_TOKENS = 16
 _WRITTEN_SIGNS = frozenset("._-+")
 _WORDS_TOO = frozenset("in it me is at us no be de es se".split())
 """Top-level domains that are words: `at a point in` is no address."""
+_MAILBOXES = frozenset("info support contact sales office hello admin help service billing jobs press team".split())
+_MAIL = frozenset("mail email e-mail emails mails write send address mailbox".split())
 _JOINS = ("y", "et")
 _NOBODY = frozenset(
     "me us him her them it you look looking find visit site website is are was be am online available page meet shop store here there back stay "
@@ -25,9 +28,20 @@ def email_at(tokens: list[Token], at: int) -> Figures | None:
     if right is None or at == 0:
         return None
     left = _local(tokens, at - 1)
-    if left is None or (left.first == at - 1 and not left.text.isdecimal() and left.text in _NOBODY):
+    alone = left is not None and left.first == at - 1 and tokens[at].word in ("at", "ät") and said
+    if left is None or (alone and _is_place_word(tokens, at - 1)):
         return None
     return Figures(left.first, right.last, f"{left.text}@{right.text}")
+
+
+def _is_place_word(tokens: list[Token], at: int) -> bool:
+    """Whether the one word before `at` is no mailbox: `find us at`, `our help center at`; but `mail it to center at`."""
+    word = tokens[at].word
+    if word in _NOBODY:
+        return True
+    if word in _MAILBOXES or word in first_names() or not is_english(word):
+        return False
+    return not any(token.word in _MAIL for token in tokens[max(0, at - 6) : at])
 
 
 def _domain(tokens: list[Token], at: int) -> Figures | None:
