@@ -9,7 +9,21 @@ import structlog
 import typer
 from typer.exceptions import TyperException
 
-from voiceagent.apps.commands import admin, ask, audit, config, docs, doctor, init, keys, models, start, talk, users
+from voiceagent.apps.commands import (
+    admin,
+    ask,
+    audit,
+    config,
+    docs,
+    doctor,
+    encryption,
+    init,
+    keys,
+    models,
+    start,
+    talk,
+    users,
+)
 from voiceagent.apps.commands.outcome import (
     EXIT_CODES,
     INTERRUPTED,
@@ -40,6 +54,7 @@ app.add_typer(users.app, name="users")
 app.add_typer(config.app, name="config")
 app.add_typer(docs.app, name="docs")
 app.add_typer(audit.app, name="audit")
+app.add_typer(encryption.app, name="encryption")
 
 
 def main() -> None:

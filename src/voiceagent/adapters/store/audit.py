@@ -70,7 +70,7 @@ class SqlAudit:
         rows = await self._scope.run(_FOLLOWING, after=after, count=limit)  # a verifier reads millions: no dictionaries
         return tuple(
             AuditRecord(tenant_id, sequence, previous, sha256, AuditEntry(*entry))
-            for tenant_id, *entry, sequence, previous, sha256 in rows
+            for tenant_id, *entry, sequence, previous, sha256 in map(tuple, rows)
         )
 
 

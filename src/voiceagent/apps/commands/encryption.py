@@ -1,0 +1,105 @@
+"""`voiceagent encryption`: new keys for an organisation while it is served, and the end of an organisation's data by the end of its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar, cast
+
+import typer
+
+from voiceagent.apps.build import opened
+from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
+from voiceagent.apps.commands.outcome import out, print_json
+from voiceagent.apps.custody.opening import open_keys
+from voiceagent.apps.custody.rotation import SealedObjects, rotate
+from voiceagent.apps.run import run
+from voiceagent.apps.settings import Settings
+from voiceagent.domain.audit import AuditEntry
+from voiceagent.domain.identity import DEFAULT_TENANT_ID
+from voiceagent.kit.clock import SystemClock
+from voiceagent.kit.errors import InvalidInput, Misconfigured
+from voiceagent.kit.ids import new_id
+from voiceagent.ports.blobs import BlobStore
+from voiceagent.ports.keys import Keys
+from voiceagent.ports.store import Store
+
+app = typer.Typer(help="Keys of what is encrypted at rest.", no_args_is_help=True)
+TenantOption = Annotated[str, typer.Option("--tenant", help="Id of the tenant.")]
+SUBJECT = "service:command_line"
+T = TypeVar("T")
+Use = Callable[[Store, BlobStore, Keys], Awaitable[T]]
+
+
+@app.command(
+    "rotate", epilog="Example: `voiceagent encryption rotate`, any time, as often as the rules of the house want it"
+)
+def rotate_key(
+    tenant: TenantOption = DEFAULT_TENANT_ID,
+    config: ConfigOption = None,
+    sets: SetOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give the organisation a new key and destroy the old one. Everything is served meanwhile; a run that was stopped goes on with the next."""
+
+    async def use(store: Store, blobs: BlobStore, keys: Keys) -> int:
+        count = await rotate(store, cast(SealedObjects, blobs), keys, tenant)
+        await _note(store, tenant, "tenant_key_rotated", count)
+        return count
+
+    count = _with_keys(settled(loaded(config, sets, data_dir).settings), use)
+    if as_json:
+        print_json({"tenant": tenant, "rewrapped": count})
+    else:
+        out.print(f"{count} keys are under the new one; the old one is destroyed")
+
+
+@app.command(epilog="Example: `voiceagent encryption destroy --tenant ten_old --yes ten_old`")
+def destroy(
+    tenant: Annotated[str, typer.Option("--tenant", help="Id of the tenant whose data ends.")],
+    yes: Annotated[str, typer.Option("--yes", help="The id once more: this cannot be undone.")],
+    config: ConfigOption = None,
+    sets: SetOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Destroy the keys of an organisation: what was encrypted under them cannot be read again, here and in every backup."""
+    if yes != tenant:
+        raise InvalidInput("not_confirmed", "give --yes with the id of the tenant", param="--yes")
+
+    async def use(store: Store, _blobs: BlobStore, keys: Keys) -> int:
+        await _note(store, tenant, "tenant_keys_destroyed", None)  # before: afterwards nobody could say why all is gone
+        return await keys.destroy(tenant)
+
+    count = _with_keys(settled(loaded(config, sets, data_dir).settings), use)
+    if as_json:
+        print_json({"tenant": tenant, "destroyed": count})
+    else:
+        out.print(f"{count} keys of {tenant} are destroyed")
+
+
+async def _note(store: Store, tenant: str, action: str, count: int | None) -> None:
+    async with store.begin(tenant) as work:
+        data: dict[str, str | int | float | bool | None] = {} if count is None else {"rewrapped": count}
+        await work.audit.append(AuditEntry(new_id("aud"), SystemClock().now(), SUBJECT, action, tenant, data=data))
+
+
+def _with_keys(settings: Settings, use: Use[T]) -> T:
+    async def work() -> T:
+        clock = SystemClock()
+        keys = await open_keys(settings, clock, make=False)
+        if keys is None:
+            raise Misconfigured(
+                "not_encrypted", "nothing is encrypted: keys.url is empty, or there is no root key", param="keys.url"
+            )
+        store: Store = await opened("store", settings.url("store"), clock=clock, keys=keys)
+        blobs: BlobStore = await opened("blobs", settings.url("blobs"), clock=clock, keys=keys)
+        try:
+            await store.migrate()
+            return await use(store, blobs, keys)
+        finally:
+            await blobs.close()
+            await store.close()
+            await keys.close()
+
+    return run(work())
