@@ -20,7 +20,8 @@ KEY_FILE = "cli-key"
 FIRST_KEY_SCOPES = frozenset(
     {"talk", "conversations:read", "documents:read", "documents:write", "agents:read", "agents:write"}
 )
-LOCAL_SCOPES = frozenset({"talk"})
+LOCAL_SCOPES = frozenset({"talk", "documents:read", "documents:write"})
+"""What `voiceagent ask`, `talk` and `docs` need."""
 _PASSWORD_BYTES = 15
 
 
@@ -36,7 +37,7 @@ class Credentials:
 async def first_start(store: Store, *, email: str, data_dir: Path, clock: Clock) -> Credentials | None:
     """Create tenant, owner and keys in a store without any user; None when there is one already.
 
-    Also writes the key of the local command line, with the scope `talk` alone, to `cli-key` in the data folder (mode 0600).
+    Also writes the key of the local command line, which can do no more than its commands, to `cli-key` in the data folder (mode 0600).
     """
     with contextlib.suppress(Conflict):  # `tenant_exists`: a later start, or another process was first
         await store.directory.add_tenant(Tenant(DEFAULT_TENANT_ID, "Default", clock.now()))

@@ -118,7 +118,7 @@ def test_a_folder_is_added_file_by_file_and_followed_until_it_can_be_searched(
     (folder / "deep" / ".git").mkdir(parents=True)
     for name, text in (
         ("a.txt", "Alpha"),
-        ("deep/b.md", "Beta"),
+        ("deep/b ü.md", "Beta"),
         ("deep/.git/c.txt", "no"),
         ("d.exe", "no"),
         (".e.txt", "no"),
@@ -127,10 +127,10 @@ def test_a_folder_is_added_file_by_file_and_followed_until_it_can_be_searched(
     assert with_gateway(gateway, "add", str(folder), "--json", "--collection", "col_1") == 0
     told = json.loads(capsys.readouterr().out)
     assert [(Path(one["path"]).name, one["code"], one["document"]["state"]) for one in told] == [
-        ("a.txt", None, "ready"), ("b.md", None, "ready"),
+        ("a.txt", None, "ready"), ("b ü.md", None, "ready"),
     ]  # fmt: skip
     assert sorted((one["file"], one["text"], one["collection_id"]) for one in gateway.uploads) == [
-        ("a.txt", "Alpha", "col_1"), ("b.md", "Beta", "col_1"),
+        ("a.txt", "Alpha", "col_1"), ("b ü.md", "Beta", "col_1"),
     ]  # fmt: skip
 
 

@@ -47,13 +47,13 @@ async def test_the_owner_and_two_keys_are_made_and_only_their_hashes_are_kept(st
     assert made.password not in owner.password_hash
 
 
-async def test_the_command_lines_key_may_only_talk_and_is_for_this_user_alone(store: Store, data_dir: Path) -> None:
+async def test_the_command_lines_key_may_do_what_its_commands_need_and_is_for_this_user_alone(store: Store, data_dir: Path) -> None:
     await begun(store, data_dir)
     file = data_dir / "cli-key"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     key = await store.directory.key_by_sha256(sha256_hex(file.read_text().strip().encode()))
     assert key is not None
-    assert key.scopes == {"talk"}
+    assert key.scopes == {"talk", "documents:read", "documents:write"}
 
 
 async def test_a_second_start_makes_nothing(store: Store, data_dir: Path) -> None:

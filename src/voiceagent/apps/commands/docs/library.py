@@ -48,7 +48,7 @@ class Library:
         self, path: Path, *, collection_id: str | None, replaces: str | None, sent: Callable[[int], None]
     ) -> dict[str, Any]:
         """The document that the file became, still to be read. sent(bytes) is called as they go out."""
-        form = aiohttp.FormData()
+        form = aiohttp.FormData(quote_fields=False)  # percent signs would stay in the name
         if collection_id:
             form.add_field("collection_id", collection_id)
         if replaces:
