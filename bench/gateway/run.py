@@ -30,6 +30,7 @@ from voiceagent.gateway.identity.callers import GatewayRates
 from voiceagent.gateway.identity.keys import KeyOrder, new_key
 from voiceagent.gateway.link import LinkOptions
 from voiceagent.gateway.parts import GatewayParts
+from voiceagent.gateway.quotas import QuotaRates
 from voiceagent.gateway.server import create_gateway
 from voiceagent.kit.clock import SystemClock
 from voiceagent.web.app import Router, create_app
@@ -41,6 +42,8 @@ from voiceagent.web.tokens import SERVICE_HEADER, ServiceAuthenticator, ServiceT
 
 TENANT = "ten_bench"
 NO_LIMIT = GatewayRates(*(Rate(name, 1e6, 10**6) for name in ("address", "caller", "failures", "sign_in")))
+_CLASSES = ("tenant", "generate", "search", "upload", "read", "write", "uploaded_kib", "call_s")
+NO_QUOTA = QuotaRates(*(Rate(name, 1e6, 10**6) for name in _CLASSES))
 FRAME = json.dumps({"type": "input_audio_buffer.append", "audio": "A" * 1280})
 SOCKETS = 10
 ROUND_TRIPS = 1000
@@ -84,6 +87,7 @@ async def serve(pipe: Connection) -> None:
         TokenKeys.random(),
         rates=NO_LIMIT,
         link=LinkOptions(probes=False),
+        quotas=NO_QUOTA,
     )
     gateway = Servers([Listener(create_gateway(parts), 0)])
     await gateway.start()
