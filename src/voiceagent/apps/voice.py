@@ -39,7 +39,7 @@ def _sessions(parts: Parts, engine: Engine) -> Sessions:
     shared = VoiceParts(parts.stt, parts.tts, parts.vad, parts.turns, engine, parts.clock)
     folder = Path(settings.recordings.dir).expanduser() if settings.recordings.dir else None
     limits = SessionLimits(settings.limits.sessions, settings.recordings.max_bytes)
-    return Sessions(shared, recordings=folder, limits=limits)
+    return Sessions(shared, recordings=folder, limits=limits, keys=parts.keys)
 
 
 async def _compose(parts: Parts) -> Sequence[Listener]:

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import structlog
 
+from voiceagent.kit.crypto_frames import SealedFrames
 from voiceagent.kit.errors import InvalidInput, Problem
 from voiceagent.kit.offload import Offload
 from voiceagent.voice import turn_words
@@ -35,9 +36,13 @@ _WORDS: dict[str, type[Any]] = {
 
 
 class Recorder:
-    """Writes one session into `folder`: `events.jsonl`, `caller.pcm` (s16le 16 kHz), `agent.pcm` (s16le at the voice's rate)."""
+    """Writes one session into `folder`: `events.jsonl`, `caller.pcm` (s16le 16 kHz), `agent.pcm` (s16le at the voice's rate).
 
-    def __init__(self, folder: Path, rules: TurnRules, writer: Offload) -> None:
+    seal: encrypts all three; None leaves them as they are.
+    """
+
+    def __init__(self, folder: Path, rules: TurnRules, writer: Offload, seal: SealedFrames | None = None) -> None:
+        self._seal = seal
         folder.mkdir(parents=True, mode=0o700)
         self.folder = folder
         self._writer = writer
@@ -100,13 +105,13 @@ class Recorder:
         self._lines.clear()
         self._caller.clear()
         self._agent.clear()
-        await self._writer.run(_append, self.folder, pieces)
+        await self._writer.run(_append, self.folder, pieces, self._seal)
 
 
-def _append(folder: Path, pieces: list[tuple[str, bytes]]) -> None:
+def _append(folder: Path, pieces: list[tuple[str, bytes]], seal: SealedFrames | None) -> None:
     for name, data in pieces:
         with _open_private(folder / name) as file:
-            file.write(data)
+            file.write(data if seal is None else seal.appended(name, data))
 
 
 def _open_private(path: Path) -> IO[bytes]:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voiceagent.domain.identity import Principal
+from voiceagent.kit.crypto_frames import SealedFrames
 from voiceagent.kit.errors import Unavailable
 from voiceagent.kit.ids import new_id
 from voiceagent.kit.offload import Offload
+from voiceagent.ports.keys import Keys
 from voiceagent.voice import metrics
 from voiceagent.voice.messages import SessionSettings
 from voiceagent.voice.recorder import Recorder
@@ -29,11 +31,17 @@ class SessionLimits:
 
 
 class Sessions:
-    """Opens and counts sessions. recordings: folder of the flight recorder, None for no recordings."""
+    """Opens and counts sessions. recordings: folder of the flight recorder, None for no recordings.  keys: encrypt them."""
 
     def __init__(
-        self, parts: VoiceParts, *, recordings: Path | None = None, limits: SessionLimits | None = None
+        self,
+        parts: VoiceParts,
+        *,
+        recordings: Path | None = None,
+        limits: SessionLimits | None = None,
+        keys: Keys | None = None,
     ) -> None:
+        self._keys = keys
         self._parts = parts
         self._recordings = recordings
         self._limits = limits or SessionLimits()
@@ -62,7 +70,7 @@ class Sessions:
             opened = await self._parts.engine.open_conversation(
                 principal, agent_id=agent_id, conversation_id=conversation_id, channel="voice"
             )
-            recorder = await self._recorder(settings)
+            recorder = await self._recorder(principal.tenant_id, settings)
         finally:
             self._opening -= 1
         session = VoiceSession(self._parts, principal, opened, settings, recorder)
@@ -87,11 +95,14 @@ class Sessions:
             self._empty.set()
         metrics.SESSIONS.set(len(self._live))
 
-    async def _recorder(self, settings: SessionSettings) -> Recorder | None:
+    async def _recorder(self, tenant_id: str, settings: SessionSettings) -> Recorder | None:
         if self._recordings is None:
             return None
         await self._writer.run(_make_room, self._recordings, self._limits.recordings_bytes)
-        return Recorder(self._recordings / new_id("rec"), rules_of(settings), self._writer)
+        recording_id, seal = new_id("rec"), None
+        if self._keys is not None:
+            seal = SealedFrames((await self._keys.of(tenant_id)).active, "recording", tenant_id, recording_id)
+        return Recorder(self._recordings / recording_id, rules_of(settings), self._writer, seal)
 
 
 def _make_room(recordings: Path, most_bytes: int) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Annotated, TypeVar, cast
 
 import typer
@@ -17,6 +18,8 @@ from voiceagent.apps.settings import Settings
 from voiceagent.domain.audit import AuditEntry
 from voiceagent.domain.identity import DEFAULT_TENANT_ID
 from voiceagent.kit.clock import SystemClock
+from voiceagent.kit.crypto_envelope import WrappingKey
+from voiceagent.kit.crypto_frames import opened_frames
 from voiceagent.kit.errors import InvalidInput, Misconfigured
 from voiceagent.kit.ids import new_id
 from voiceagent.ports.blobs import BlobStore
@@ -78,10 +81,47 @@ def destroy(
         out.print(f"{count} keys of {tenant} are destroyed")
 
 
-async def _note(store: Store, tenant: str, action: str, count: int | None) -> None:
+@app.command(epilog="Example: `voiceagent encryption open-recording recordings/rec_01k... opened`")
+def open_recording(
+    recording: Annotated[Path, typer.Argument(help="Folder of the recording.")],
+    to: Annotated[Path, typer.Argument(help="New folder for its files as they were before they were encrypted.")],
+    tenant: TenantOption = DEFAULT_TENANT_ID,
+    config: ConfigOption = None,
+    sets: SetOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decrypt a recording of a session into a folder of its own. That it was opened is written into the audit log."""
+
+    async def use(store: Store, _blobs: BlobStore, keys: Keys) -> list[str]:
+        known = (await keys.of(tenant)).keys
+        await _note(store, tenant, "recording_opened", None, recording.name)
+        return _opened_files(recording, to, known, tenant)
+
+    names = _with_keys(settled(loaded(config, sets, data_dir).settings), use)
+    if as_json:
+        print_json({"folder": str(to), "files": names})
+    else:
+        out.print(f"{to} holds {', '.join(names)}", markup=False)
+
+
+def _opened_files(recording: Path, to: Path, keys: Mapping[str, WrappingKey], tenant: str) -> list[str]:
+    try:
+        files = {path.name: path.read_bytes() for path in sorted(recording.iterdir()) if path.is_file()}
+        to.mkdir(mode=0o700)
+        for name, data in files.items():
+            (to / name).write_bytes(opened_frames(data, keys, name, "recording", tenant, recording.name))
+    except OSError as error:
+        raise InvalidInput("bad_recording", f"{error.filename}: {error.strerror}", param="recording") from error
+    return list(files)
+
+
+async def _note(store: Store, tenant: str, action: str, count: int | None, object_id: str | None = None) -> None:
     async with store.begin(tenant) as work:
         data: dict[str, str | int | float | bool | None] = {} if count is None else {"rewrapped": count}
-        await work.audit.append(AuditEntry(new_id("aud"), SystemClock().now(), SUBJECT, action, tenant, data=data))
+        await work.audit.append(
+            AuditEntry(new_id("aud"), SystemClock().now(), SUBJECT, action, object_id or tenant, data=data)
+        )
 
 
 def _with_keys(settings: Settings, use: Use[T]) -> T:
