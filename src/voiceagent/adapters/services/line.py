@@ -12,7 +12,7 @@ import aiohttp
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.calls.balance import Upstream, Upstreams
 from voiceagent.kit.calls.travel import departing, left_s
-from voiceagent.kit.calls.upkeep import Find, follow, probe, refresh
+from voiceagent.kit.calls.upkeep import Find, follow, probe, refresh, while_alive
 from voiceagent.kit.errors import Unavailable
 from voiceagent.kit.tasks import TaskScope
 
@@ -90,7 +90,8 @@ class ServiceLine:
             "Content-Type": "application/json",
         }
         try:
-            response = await http.post(upstream.url + call.path, data=call.body, headers=headers, allow_redirects=False)
+            sending = _sent(http, upstream.url + call.path, call.body, headers)
+            response = await while_alive(self._upstreams, upstream, sending)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             self._upstreams.failed(upstream)
             raise _Refused(error, upstream, unsent=True) from error
@@ -125,6 +126,10 @@ class ServiceLine:
         http, self._http = self._http, None
         if http is not None:
             await http.close()
+
+
+async def _sent(http: aiohttp.ClientSession, url: str, body: bytes, headers: dict[str, str]) -> aiohttp.ClientResponse:
+    return await http.post(url, data=body, headers=headers, allow_redirects=False)
 
 
 class _Refused(Exception):

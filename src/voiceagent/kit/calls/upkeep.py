@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import aiohttp
 import structlog
@@ -21,6 +22,7 @@ RETIRING = "retiring"
 Find = Callable[[str], Awaitable[tuple[str, ...]]]
 """The addresses of a service, by its name."""
 
+T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 _answering = gauge(
     "voiceagent_upstream_answering_ratio", "Addresses of a service that answer, of those known.", ["upstream"]
@@ -55,6 +57,22 @@ async def refresh(upstreams: Upstreams, find: Find) -> None:
     if urls and set(urls) != {one.url for one in upstreams.all}:
         upstreams.move_to(urls)
         _log.info("addresses_changed", upstream=upstreams.service, count=len(urls))
+
+
+async def while_alive(upstreams: Upstreams, upstream: Upstream, call: Coroutine[Any, Any, T]) -> T:
+    """The result of `call` to `upstream`. Raises ConnectionResetError when that goes silent while another address answers.
+
+    A process that hangs keeps its connections: without this a call to it would wait until its own deadline.
+    """
+    waiting = asyncio.ensure_future(call)
+    try:
+        while not waiting.done():
+            await asyncio.wait({waiting}, timeout=PROBE_EVERY_S)
+            if not waiting.done() and not upstream.answers and any(one.answers for one in upstreams.all):
+                raise ConnectionResetError("the process gives no sign of life")
+        return waiting.result()
+    finally:
+        waiting.cancel()
 
 
 async def _probe_one(service: str, client: aiohttp.ClientSession, upstream: Upstream) -> None:
