@@ -131,7 +131,7 @@ def test_the_chart_sets_what_exists_and_takes_secrets_only_from_a_secret() -> No
     objects = rendered()
     (settings,) = [one["data"] for one in objects if one["kind"] == "ConfigMap"]
     assert set(settings) <= VARIABLES
-    assert not [name for name in settings if "SECRET" in name or "TOKEN" in name]
+    assert not [name for name in settings if "SECRET" in name or "TOKEN" in name or name.endswith("_KEY")]
     for deployment in of_kind(objects, "Deployment").values():
         variables = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
         ours = {one["name"] for one in variables if one["name"].startswith("VOICEAGENT_")}
