@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ BATCH = 2
 """Passages in one call of the model. Measured on 2 cores: 1 to 4 texts of like length are fastest (17/s a thread), 16 a fifth slower."""
 
 _PASSAGE_QUEUE = 4_096
+_KEPT_QUESTIONS = 256
 _BULK_NICENESS = 10
 
 Floats = NDArray[np.float32]
@@ -55,6 +57,7 @@ class MiniLmEmbedder:
         self._polite = polite
         self._passages = Offload("embed-passages", threads=self._threads, queue=_PASSAGE_QUEUE)
         self._questions = Offload("embed-questions", threads=1)
+        self._known: OrderedDict[str, Floats] = OrderedDict()
         self._closed = False
 
     @property
@@ -75,7 +78,18 @@ class MiniLmEmbedder:
         self._questions.close()
 
     async def _questions_first(self, texts: tuple[str, ...]) -> Floats:
-        return await self._guarded(self._questions.run(self._vectors, list(texts)))
+        """A question is embedded for the search and again beside the sentences that may answer it: the last ones are remembered."""
+        fresh = [text for text in dict.fromkeys(texts) if text not in self._known]
+        known = {text: self._known[text] for text in texts if text in self._known}
+        if fresh:
+            rows = await self._guarded(self._questions.run(self._vectors, fresh))
+            known |= dict(zip(fresh, rows, strict=True))
+        for text in texts:
+            self._known[text] = known[text]
+            self._known.move_to_end(text)
+        while len(self._known) > _KEPT_QUESTIONS:
+            self._known.popitem(last=False)
+        return np.stack([known[text] for text in texts])
 
     async def _in_batches(self, texts: tuple[str, ...]) -> Floats:
         """Texts of like length together, a few batches in flight: a cancelled caller leaves at most those behind."""

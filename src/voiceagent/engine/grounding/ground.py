@@ -53,7 +53,8 @@ class Grounder:
         found = await self._retriever.passages(request, ahead=ahead)
         if not found.passages or not self._extracts(llm):
             return Grounded("generated" if found.passages else "", found.passages, ms=found.ms, error=found.error)
-        left_s = (SPOKEN_S if request.spoken else WRITTEN_S) - (self._clock.monotonic_s() - begun_s)
+        budget_s = SPOKEN_S if request.spoken and not ahead else WRITTEN_S
+        left_s = budget_s - (self._clock.monotonic_s() - begun_s)
         verdict = await self._judge.verdict(question, found.passages, within_s=max(left_s, _LEAST_S))
         ms = (self._clock.monotonic_s() - begun_s) * 1000
         if verdict.best is not None and verdict.sure:

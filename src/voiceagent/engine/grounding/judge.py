@@ -16,7 +16,7 @@ from voiceagent.ports.embed import Embedder
 
 _log = structlog.get_logger(__name__)
 
-SURE = 0.48
+SURE = 0.5
 """Least score of a sentence that is told as an answer."""
 SURE_BY_WORDS = 0.36
 """The same without meaning."""

@@ -19,7 +19,7 @@ _TALK = frozenset(
 _ABOUT_US = re.compile(
     r"\b(?:(?:how|who|what|where) are you|are you (?:an? )?(?:\w+ )?(?:human|robot|real|there|person|machine|ai|bot|okay)|"
     r"your name|can you (?:help|hear|do)|you do\b|do you (?:like|feel|sleep|dream|love|hear|think)|nice to meet|about yourself|"
-    r"tell me (?:a |another )?(?:\w+ )?(?:joke|story|riddle)|sing|speak (?:up|slower|louder|faster)|(?:say|repeat) (?:that|it))\b"
+    r"tell me (?:a |another )?(?:\w+ )?(?:joke|story|riddle)|sing (?:a|me|us)|speak (?:up|slower|louder|faster)|(?:say|repeat) (?:that|it))\b"
 )
 
 _ASKING = re.compile(
@@ -29,6 +29,7 @@ _ASKING = re.compile(
     r"(?:is|are|was|were|do|does|did|can|could|may|must|should|has|have|had|will|would|am)\b"
     r"|^(?:please |can you |could you |would you )?"
     r"(?:tell me|explain|describe|define|list|name|find|look up|summari[sz]e|give me|show me)\b"
+    r"|\bhow (?:many|much|long|often|far|old)\b|\b(?:what|which) (?:type|kind|sort|year|date|name)\b"
     r"|\b(?:do you know|i (?:want|need|would like) to know|i wonder|any idea)\b"
 )
 
