@@ -15,6 +15,7 @@ WRITTEN = [
     ("call (415) 555-2671 today", "phone", "(415) 555-2671", "4155552671"),
     ("Ruf +49 (0)30 901820 an", "phone", "+49 (0)30 901820", "+49030901820"),
     ("mon portable est 06 12 34 56 78", "phone", "06 12 34 56 78", "0612345678"),
+    ("It's 5-5-5-0-1-2-3-4-5-6.", "phone", "5-5-5-0-1-2-3-4-5-6", "5550123456"),
     ("desk 415-555-2671 x204", "phone", "415-555-2671 x204", "4155552671x204"),
     ("write to Anna.Muster+spam@Example.co.uk.", "email", "Anna.Muster+spam@Example.co.uk", "anna.muster+spam@example.co.uk"),
     ("SSN 123-45-6789", "us_ssn", "123-45-6789", "123456789"),
@@ -69,6 +70,8 @@ NOTHING = [
     "He reigned 1185-1226.",
     "Your cheque 4111 1111 1111 1112 bounced.",
     "What is the weather in Berlin on Monday?",
+    "Count with me: 1-2-3-4-5-6-7-8.",
+    "We watched Doctor Who.",
 ]
 
 

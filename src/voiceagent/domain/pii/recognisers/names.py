@@ -189,7 +189,7 @@ def _name_from(words: list[_Word], at: int, introduced: float, english: bool) ->
     """The word after the name that begins here, and its score; 0.0 for none."""
     word = words[at]
     titled = at > 0 and words[at - 1].low in _TITLES and words[at].before in (" ", ". ", ".")
-    if titled and word.capital:
+    if titled and word.capital and word.low not in _SMALL_ENGLISH:
         return _extent(words, at), 0.9
     if word.low in _TITLES:
         return at, 0.0

@@ -78,6 +78,8 @@ def _by_shape(view: View, run: Run) -> float:
         return 0.55 if _stands_alone(view, run) and 7 <= len(digits) <= 11 else 0.0
     if digits[0] == "0" and 9 <= len(digits) <= 12:
         return 0.7
+    if max(shape) == 1 and digits not in "01234567890123456789":
+        return 0.55  # a recogniser writes figures that were said one by one as 5-5-5-0-1-9-9
     if len(digits) > 11 or min(shape) < 2 or max(shape) > 7 or shape in _POSTCODES:
         return 0.0
     if _are_years(run):
