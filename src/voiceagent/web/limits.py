@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import structlog
 from starlette.requests import HTTPConnection
@@ -36,6 +37,18 @@ def gcra(arrival_s: float, now_s: float, *, rate_per_s: float, burst: int, cost:
     next_s = base_s + cost * interval_s
     wait_s = next_s - now_s - burst * interval_s
     return (wait_s, arrival_s) if wait_s > 1e-9 else (0.0, next_s)
+
+
+@lru_cache(maxsize=256)
+def _policy(rate: Rate) -> str:
+    """What RateLimit-Policy says of a rate."""
+    return f'"{rate.name}";q={rate.burst};w={max(1, round(rate.burst / rate.per_s))}'
+
+
+@lru_cache(maxsize=4096)
+def _key(name: str, owner: str) -> str:
+    """The cache's key of a budget: the owner hashed, because addresses and e-mails are nobody's business there."""
+    return f"limit:{name}:{sha256_hex(owner.encode())[:32]}"
 
 
 class LocalBuckets:
@@ -73,7 +86,7 @@ class Limiter:
         The first owner without budget decides; what others gave before it stays taken, which errs on the strict side.
         """
         headers = context_of(conn).headers
-        policy = f'"{rate.name}";q={rate.burst};w={max(1, round(rate.burst / rate.per_s))}'
+        policy = _policy(rate)
         told = headers.get("ratelimit-policy", "")
         if policy not in told:
             headers["ratelimit-policy"] = f"{told}, {policy}" if told else policy
@@ -85,7 +98,7 @@ class Limiter:
 
     async def wait_s(self, owner: str, rate: Rate, cost: int = 1) -> float:
         """0.0 when `cost` calls of `owner` are allowed now (and taken), otherwise the seconds until they would be."""
-        key = f"limit:{rate.name}:{sha256_hex(owner.encode())[:32]}"
+        key = _key(rate.name, owner)
         if self._clock.monotonic_s() >= self._cache_down_until_s:
             try:
                 return await self._cache.allow(key, rate_per_s=rate.per_s, burst=rate.burst, cost=cost)
