@@ -58,7 +58,16 @@ async def test_headers_that_only_the_gateway_may_say_are_dropped_both_ways(rig: 
         assert len(answer.headers.getall("date")) == 1
         assert len(answer.headers.getall("x-content-type-options")) == 1
     assert sorted(set(names)) == sorted(
-        ["host", "x-voiceagent-service", "x-voiceagent-left-ms", "x-request-id", "x-harmless", "accept", "accept-encoding", "user-agent"]
+        [
+            "host",
+            "x-voiceagent-service",
+            "x-voiceagent-left-ms",
+            "x-request-id",
+            "x-harmless",
+            "accept",
+            "accept-encoding",
+            "user-agent",
+        ]
     )
     assert len(names) == len(set(names))
     assert values["x-voiceagent-service"] != "forged"
