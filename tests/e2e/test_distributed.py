@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -42,6 +44,9 @@ def installation(folder: Path, servers: tuple[str, str, str], name: str) -> Apar
             "VOICEAGENT_BLOBS__URL": objects,
             "VOICEAGENT_VECTORS__URL": f"local://{folder}/vectors",
             "VOICEAGENT_SERVER__DRAIN_S": "20",
+            "VOICEAGENT_KEYS__URL": "env:///ROOT_KEY",
+            "VOICEAGENT_KEYS__RING_URL": f"file://{folder}/ring",
+            "ROOT_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         },
     )
 
