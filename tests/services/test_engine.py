@@ -247,7 +247,9 @@ async def test_a_conversation_is_listed_read_and_removed_by_its_tenant_only(
     assert (await http.get("/api/v1/conversations?before=2026-01-01T00:00:00")).json()["code"] == "bad_time"
 
 
-async def test_agents_are_made_read_replaced_and_removed_by_their_tenant_only(http: httpx.AsyncClient) -> None:
+async def test_agents_are_made_read_replaced_and_removed_by_their_tenant_only(
+    http: httpx.AsyncClient, kit: EngineKit
+) -> None:
     assert [a["agent_id"] for a in (await http.get("/api/v1/agents")).json()["agents"]] == ["default"]
     made = await http.post("/api/v1/agents", json={"name": "Mia", "collection_ids": ["col_1"]})
     assert made.status_code == 201
@@ -261,6 +263,9 @@ async def test_agents_are_made_read_replaced_and_removed_by_their_tenant_only(ht
     assert (await http.get(path)).status_code == 404
     assert (await http.post("/api/v1/agents", json={"model": "none"})).json()["code"] == "unknown_model"
     assert (await http.post("/api/v1/agents", json={"nane": "x"})).status_code == 422
+    async with kit.store.begin("ten_a", read_only=True) as work:
+        deeds = [(entry.action, entry.subject) for entry in await work.audit.page(before_id=None, limit=9)]
+    assert deeds == [(f"agent_{done}", "usr_owner") for done in ("deleted", "changed", "created")]
 
 
 async def test_an_internal_call_speaks_for_the_caller_of_its_token_whatever_its_body_says(

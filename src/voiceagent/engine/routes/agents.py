@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from voiceagent.domain.agent import DEFAULT_AGENT_ID, DEFAULT_INSTRUCTIONS, Agent
@@ -15,6 +15,7 @@ from voiceagent.kit.errors import InvalidInput, NotFound
 from voiceagent.kit.ids import new_id
 from voiceagent.web.app import Router
 from voiceagent.web.auth import require
+from voiceagent.web.deeds import deed
 
 Reader = Annotated[Principal, Depends(require("agents:read"))]
 Writer = Annotated[Principal, Depends(require("agents:write"))]
@@ -56,10 +57,11 @@ def agent_routes(engine: EngineService) -> Router:
         return AgentList(agents=agents)
 
     @router.post("", status_code=201)
-    async def create_agent(settings: AgentSettings, caller: Writer) -> Agent:
+    async def create_agent(settings: AgentSettings, request: Request, caller: Writer) -> Agent:
         agent = _agent(engine, new_id("agent"), settings)
         async with store.begin(caller.tenant_id) as work:
             await work.agents.put(agent)
+            await work.audit.append(deed(request, "agent_created", agent.agent_id))
         return agent
 
     @router.get("/{agent_id}")
@@ -68,18 +70,20 @@ def agent_routes(engine: EngineService) -> Router:
             return await agent_of(work, agent_id)
 
     @router.put("/{agent_id}")
-    async def replace_agent(agent_id: str, settings: AgentSettings, caller: Writer) -> Agent:
+    async def replace_agent(agent_id: str, settings: AgentSettings, request: Request, caller: Writer) -> Agent:
         agent = _agent(engine, agent_id, settings)
         async with store.begin(caller.tenant_id) as work:
             await agent_of(work, agent_id)
             await work.agents.put(agent)
+            await work.audit.append(deed(request, "agent_changed", agent_id))
         return agent
 
     @router.delete("/{agent_id}", status_code=204)
-    async def delete_agent(agent_id: str, caller: Writer) -> None:
+    async def delete_agent(agent_id: str, request: Request, caller: Writer) -> None:
         async with store.begin(caller.tenant_id) as work:
             if not await work.agents.delete(agent_id):
                 raise NotFound("agent_not_found", "there is no such agent")
+            await work.audit.append(deed(request, "agent_deleted", agent_id))
 
     return router
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel
 
 from voiceagent.domain.conversation import Conversation, Turn
@@ -16,6 +16,7 @@ from voiceagent.kit.errors import InvalidInput, NotFound
 from voiceagent.ports.store import UnitOfWork
 from voiceagent.web.app import Router
 from voiceagent.web.auth import require
+from voiceagent.web.deeds import deed
 
 Reader = Annotated[Principal, Depends(require("conversations:read"))]
 Writer = Annotated[Principal, Depends(require("conversations:write"))]
@@ -60,10 +61,11 @@ def conversation_routes(engine: EngineService) -> Router:
             return TurnPage(turns=list(await work.conversations.turns(conversation_id, last=limit)))
 
     @router.delete("/{conversation_id}", status_code=204)
-    async def delete_conversation(conversation_id: str, caller: Writer) -> None:
+    async def delete_conversation(conversation_id: str, request: Request, caller: Writer) -> None:
         async with store.begin(caller.tenant_id) as work:
             if not await work.conversations.delete(conversation_id):
                 raise NotFound("conversation_not_found", "there is no such conversation")
+            await work.audit.append(deed(request, "conversation_deleted", conversation_id))
 
     return router
 
