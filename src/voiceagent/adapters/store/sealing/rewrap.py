@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Table, bindparam, select, update
+from sqlalchemy import Table, bindparam, func, select, update
 
 from voiceagent.adapters.store.scope import Scope, mine, param
 from voiceagent.adapters.store.sealing.rows import ROW_KEY, SEALED, id_of
@@ -26,9 +26,9 @@ class SqlSeals:
         if seal is None:
             return 0
         name = id_of(table)
-        under_old = table.c[ROW_KEY].between(param("low"), param("high"))
+        under_old = func.substr(table.c[ROW_KEY], 1, len(old_key_id) + 1) == param("prefix")
         found = select(table.c[name], table.c[ROW_KEY]).where(mine(table), under_old).limit(param("count"))
-        rows = await self._scope.rows(found, low=f"{old_key_id}.", high=f"{old_key_id}/", count=limit)
+        rows = await self._scope.rows(found, prefix=f"{old_key_id}.", count=limit)
         values = [{"id": row[name], "before": row[ROW_KEY], "after": await seal.rewrapped(table, row)} for row in rows]
         if values:
             # Only where nobody stored the row anew meanwhile: that one is under the newest key already.
