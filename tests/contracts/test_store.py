@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import secrets
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,7 +31,7 @@ START = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 @pytest.fixture(scope="session")
 def postgresql_database(postgresql_url: str) -> str:
     """A database whose owner is nobody special; migrated by the first store that opens it."""
-    return fresh_database(postgresql_url, "contract")
+    return fresh_database(postgresql_url, f"contract_{secrets.token_hex(4)}")
 
 
 @pytest.fixture(params=["sqlite", "sealed", "memory", "postgresql"])
