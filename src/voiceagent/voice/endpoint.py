@@ -9,7 +9,7 @@ from typing import Literal
 Eagerness = Literal["low", "medium", "high", "auto"]
 
 # (end-of-turn probability at least, seconds of silence that are then enough). Measured: see bench/turns/README.md.
-_WAITS = ((0.95, 0.28), (0.85, 0.33), (0.7, 0.40), (0.5, 0.55), (0.3, 0.85), (0.1, 1.20), (0.0, 1.60))
+_WAITS = ((0.95, 0.28), (0.85, 0.33), (0.7, 0.40), (0.5, 0.55), (0.3, 0.70), (0.1, 0.85), (0.0, 1.40))
 
 UNFINISHED_WAIT_S = 1.40
 """The words cannot end here ("... with", "and", "um")."""

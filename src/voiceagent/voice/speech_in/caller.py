@@ -18,6 +18,8 @@ from voiceagent.voice.stage import Asked, Stage, VoiceParts
 
 JUDGED_S = 8.0
 """The end-of-turn model looks at no more than this."""
+JUDGE_AFTER_S = 0.15
+"""The end-of-turn model lets the recogniser go first for so long at most."""
 SETTLE_AFTER_S = 8.0
 """Recognised speech before a pause is not recognised again once the turn is longer than this."""
 SETTLE_PAUSE_S = 0.3
@@ -194,6 +196,9 @@ class Caller:
         self._stage.happen(turn.Transcribed(self._parts.clock.monotonic_s(), revision, text))
 
     async def _judge(self, revision: int) -> None:
+        recognising = self._work.get("recognise")
+        if recognising is not None:  # the words are needed first, and both at once slow each other on two cores
+            await asyncio.wait({recognising}, timeout=JUDGE_AFTER_S)
         try:
             probability = await self._parts.turns.probability(self._speech.turn_pcm(last_s=JUDGED_S))
         except Problem:
