@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from voiceagent.adapters.llm.scripted import ECHO, ScriptedAnswer, ScriptedLlm
 from voiceagent.adapters.store.sql import SqlStore, open_store
@@ -22,6 +23,7 @@ from voiceagent.kit.ids import new_id
 from voiceagent.ports.services import OpenedConversation
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+_SECONDS = itertools.count()
 
 
 def passage(number: int, text: str) -> Passage:
@@ -62,7 +64,10 @@ class EngineKit:
 
     def turn(self, opened: OpenedConversation, asked: str, heard: str) -> Turn:
         name = opened.conversation.conversation_id
-        return Turn(new_id("turn"), name, asked, heard + " and more", heard, "answered", START)
+        at = START + timedelta(
+            seconds=next(_SECONDS)
+        )  # turns are ordered by time, and two may be made within one millisecond
+        return Turn(new_id("turn"), name, asked, heard + " and more", heard, "answered", at)
 
     def request(self, said: str, *, spoken: bool = True, deadline_s: float = 5.0) -> ReplyRequest:
         message = (Message("user", said),)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 SILENT_NO_SPEECH = 0.6
 SILENT_LOG_PROBABILITY = -0.5
 GUESSED_LOG_PROBABILITY = -2.0
-DOUBTFUL_LOG_PROBABILITY = -1.0
+DOUBTFUL_LOG_PROBABILITY = -0.8
 DOUBTFUL_COMPRESSION = 2.4
 """Whisper's own limit (Radford et al. 2022, 4.5): text that packs better than this repeats itself."""
 
