@@ -117,7 +117,9 @@ async def test_the_answer_comes_as_events_with_done_last(case: Case) -> None:
 
 @pytest.mark.parametrize("how", ["cancel", "close"])
 @pytest.mark.parametrize("when", ["before the first token", "in the middle"])
-async def test_cancelling_stops_every_call_behind_it_soon_and_stores_nothing(case: Case, how: str, when: str) -> None:
+async def test_cancelling_stops_every_call_behind_it_within_200_ms_and_stores_nothing(
+    case: Case, how: str, when: str
+) -> None:
     early = when == "before the first token"
     case.kit.script[:] = [
         ScriptedAnswer(tokens=("word ",), first_token_s=3.0 if early else 0.0, token_s=0.002, fault="endless")
@@ -139,9 +141,7 @@ async def test_cancelling_stops_every_call_behind_it_soon_and_stores_nothing(cas
         task.cancel()
     await asyncio.wait({task})
     await stream.aclose()  # type: ignore[attr-defined]
-    async with asyncio.timeout(
-        2.0
-    ):  # uncancelled it would run for 3 s or for ever; how soon is a matter for benchmarks
+    async with asyncio.timeout(0.2):
         while case.kit.llm.running:
             await asyncio.sleep(0.005)
     async with case.kit.store.begin("ten_a") as work:
