@@ -50,11 +50,6 @@ def services(model_store: ModelStore, tmp_path: Path) -> Iterator[Platform]:
 
 def test_a_question_crosses_all_processes_and_comes_back(services: Platform) -> None:
     run = services.run("ask", str(ROOT / "demo" / "question.flac"), "--json")
-    for _ in range(3):  # a busy machine makes a process look hung for a moment: 503 with Retry-After, so come back
-        if run.returncode != 3:
-            break
-        time.sleep(2)
-        run = services.run("ask", str(ROOT / "demo" / "question.flac"), "--json")
     assert run.returncode == 0, run.stdout + run.stderr
     asked = json.loads(run.stdout)
     assert "safe to swim" in asked["heard"].lower()

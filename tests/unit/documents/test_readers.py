@@ -13,7 +13,7 @@ import pytest
 from tests.support.documents_kit import archive, docx, paragraph, pdf, pieces
 
 from voiceagent.documents.formats import FORMATS, HEAD_BYTES, format_of
-from voiceagent.documents.parse.blocks import Block, Limits, Task, table_text
+from voiceagent.documents.parse.blocks import Block, Task, table_text
 from voiceagent.documents.parse.docx import read as read_docx
 from voiceagent.documents.parse.html import read as read_html
 from voiceagent.documents.parse.mail import read as read_mail
@@ -290,10 +290,6 @@ _NOT_OPENED_BY_PDFIUM = (
 )
 
 
-PATIENT = Sandbox(ocr="", limits=Limits(wall_s=110.0))
-"""What files say is tested here, not how long reading takes on a machine that runs other tests beside."""
-
-
 @pytest.mark.parametrize("entry", _real())
 async def test_a_real_file_gives_its_words_or_its_reason(entry: dict[str, Any]) -> None:
     data = (REAL / entry["file"]).read_bytes()
@@ -301,7 +297,7 @@ async def test_a_real_file_gives_its_words_or_its_reason(entry: dict[str, Any]) 
         entry.get("may_fail") or entry.get("maybe_unsupported") or entry.get("no_text") or entry.get("no_text_layer")
     )
     try:
-        document = await PATIENT.read(pieces(data), format_of(entry["file"], "", data[:HEAD_BYTES]))
+        document = await Sandbox(ocr="").read(pieces(data), format_of(entry["file"], "", data[:HEAD_BYTES]))
     except (ParseFailed, Unsupported):
         assert entry["should_fail"] or lenient or _NOT_OPENED_BY_PDFIUM in entry["file"]
         return
