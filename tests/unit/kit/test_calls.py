@@ -133,6 +133,50 @@ async def test_a_probe_tells_alive_from_retiring_from_silent() -> None:
         await asyncio.wait({probing})
 
 
+async def test_who_is_cancelled_in_the_moment_the_answer_begins_tells_the_call() -> None:
+    upstreams = Upstreams("engine", ABC[:1])
+    begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    told = []
+
+    async def call() -> str:
+        try:
+            await begun
+        except asyncio.CancelledError:
+            told.append("cancelled")
+            raise
+        return "answer"
+
+    waiting = asyncio.create_task(upkeep.while_alive(upstreams, upstreams.all[0], call()))
+    await asyncio.sleep(0)
+    begun.set_result(None)
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert waiting.cancelled()
+    assert told == ["cancelled"]
+
+
+@pytest.mark.parametrize(("missed", "others"), [(4, 0), (2, 1)])
+async def test_a_call_to_a_process_without_a_sign_of_life_is_given_up(missed: int, others: int) -> None:
+    upstreams = Upstreams("engine", ABC[: 1 + others])
+    hung = upstreams.all[0]
+    told = []
+
+    async def call() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            told.append("ended")
+
+    waiting = asyncio.create_task(upkeep.while_alive(upstreams, hung, call()))
+    await asyncio.wait({waiting}, timeout=3 * upkeep.PROBE_EVERY_S)
+    assert not waiting.done(), "it answers probes, so it may take its time"
+    hung.missed_probes = missed
+    async with asyncio.timeout(20):
+        with pytest.raises(ConnectionResetError):
+            await waiting
+    assert told == ["ended"]
+
+
 async def test_the_time_that_is_left_and_the_request_travel_within_a_task_only() -> None:
     async def served() -> dict[str, str]:
         travel.arrived("req_12345678", {travel.LEFT_MS: "2000"})

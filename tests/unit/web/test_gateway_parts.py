@@ -124,5 +124,9 @@ def test_a_failing_address_rests_longer_each_time_but_serves_when_it_is_the_last
     assert bad.ejected_until_s == 0.0
     for one in upstreams.all:
         one.missed_probes = 2
+    with upstreams.lease() as chosen:
+        assert chosen in upstreams.all, "both may only be busy"
+    for one in upstreams.all:
+        one.missed_probes = 4
     with pytest.raises(Unavailable), upstreams.lease():
         pass

@@ -43,6 +43,11 @@ class Upstream:
         """False after two probes in a row without an answer: one may be lost to a busy moment."""
         return self.missed_probes < 2
 
+    @property
+    def silent(self) -> bool:
+        """True after four probes in a row without an answer: nobody is that busy. Not even a service with one address waits for it."""
+        return self.missed_probes >= 4
+
 
 class Upstreams:
     """All addresses of one service: the one with the fewest calls under way is next, those that fail rest for a while."""
@@ -63,7 +68,7 @@ class Upstreams:
     def lease(self, *, but: Upstream | None = None, loyal_to: str = "") -> Iterator[Upstream]:
         """The best address for the next call, where possible the same one for the same `loyal_to`.
 
-        Raises Unavailable `service_unavailable` when none answers.
+        When none answers, one that may only be busy. Raises Unavailable `service_unavailable` when all are silent.
         """
         chosen = self._choose(but, loyal_to)
         chosen.outstanding += 1
@@ -75,7 +80,8 @@ class Upstreams:
 
     def _choose(self, but: Upstream | None, loyal_to: str) -> Upstream:
         now_s = self._clock.monotonic_s()
-        candidates = [one for one in self.all if one is not but and one.answers]
+        others = [one for one in self.all if one is not but]
+        candidates = [one for one in others if one.answers] or [one for one in others if not one.silent]
         if not candidates:
             raise self.unavailable()
         best = min(candidates, key=lambda one: (one.retiring, max(0.0, one.ejected_until_s - now_s), one.outstanding))

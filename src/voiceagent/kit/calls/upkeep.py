@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import aiohttp
 import structlog
@@ -15,7 +16,7 @@ from voiceagent.kit.errors import Problem
 from voiceagent.kit.telemetry import gauge
 
 FIND_EVERY_S = 1.0
-PROBE_EVERY_S = 0.5
+PROBE_EVERY_S = 0.25
 PROBE_WITHIN_S = 0.5
 RETIRING = "retiring"
 
@@ -59,20 +60,31 @@ async def refresh(upstreams: Upstreams, find: Find) -> None:
         _log.info("addresses_changed", upstream=upstreams.service, count=len(urls))
 
 
-async def while_alive(upstreams: Upstreams, upstream: Upstream, call: Coroutine[Any, Any, T]) -> T:
-    """The result of `call` to `upstream`. Raises ConnectionResetError when that goes silent while another address answers.
+async def while_alive(upstreams: Upstreams, upstream: Upstream, call: Awaitable[T]) -> T:
+    """The result of `call` to `upstream`. Raises ConnectionResetError when that goes silent, or gives no answer while another address does.
 
-    A process that hangs keeps its connections: without this a call to it would wait until its own deadline.
+    A process that hangs keeps its connections: without this a call to it would wait until its own deadline. The call runs in the
+    task that waits for it, so that who is cancelled closes the connection himself, also when the answer begins in that moment.
     """
-    waiting = asyncio.ensure_future(call)
+    loop = asyncio.get_running_loop()
     try:
-        while not waiting.done():
-            await asyncio.wait({waiting}, timeout=PROBE_EVERY_S)
-            if not waiting.done() and not upstream.answers and any(one.answers for one in upstreams.all):
-                raise ConnectionResetError("the process gives no sign of life")
-        return waiting.result()
-    finally:
-        waiting.cancel()
+        async with asyncio.timeout(None) as hung:
+
+            def look() -> None:
+                if upstream.silent or (not upstream.answers and any(one.answers for one in upstreams.all)):
+                    hung.reschedule(loop.time())
+                else:
+                    looks.append(loop.call_later(PROBE_EVERY_S, look))
+
+            looks = deque((loop.call_later(PROBE_EVERY_S, look),), maxlen=1)
+            try:
+                return await call
+            finally:
+                looks[0].cancel()
+    except TimeoutError as error:
+        if hung.expired():
+            raise ConnectionResetError("the process gives no sign of life") from error
+        raise
 
 
 async def _probe_one(service: str, client: aiohttp.ClientSession, upstream: Upstream) -> None:
