@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -33,13 +34,14 @@ class LinkOptions:
     """silence_s: the longest pause before and inside an answer.  connect_s: for a connection.
 
     probes: ask services all the time whether they live, so that a hung process is noticed; for services in other processes.
-    find: where services run, when that changes while the gateway runs.
+    find: where services run, when that changes while the gateway runs.  tls: how services are called over https.
     """
 
     silence_s: float = SILENCE_WITHIN_S
     connect_s: float = CONNECT_WITHIN_S
     probes: bool = True
     find: Find | None = None
+    tls: ssl.SSLContext | None = None
 
 
 class Links:
@@ -58,7 +60,7 @@ class Links:
     async def open(self) -> AsyncIterator[None]:
         """Hold connections and probes while the gateway runs."""
         options = self.options
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=20, ttl_dns_cache=10)
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=20, ttl_dns_cache=10, ssl=options.tls or True)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=options.connect_s, sock_read=options.silence_s)
         probes = TaskScope("gateway.probes")
         async with aiohttp.ClientSession(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 
 import aiohttp
 from pydantic import ValidationError
@@ -21,10 +22,15 @@ _STATUS: dict[int, type[Problem]] = {400: InvalidInput, 404: NotFound, 504: Dead
 
 
 def open_documents(
-    url: str, *, service_token: ServiceToken, urls: tuple[str, ...] = (), find: Find | None = None
+    url: str,
+    *,
+    service_token: ServiceToken,
+    urls: tuple[str, ...] = (),
+    find: Find | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> DocumentsHttp:
-    """The document module at `http://host:port`, or at all of `urls`, or wherever `find` says. Connects at the first call."""
-    return DocumentsHttp(ServiceLine(Upstreams("documents", () if find else urls or (url,)), service_token, find))
+    """The document module at `http://host:port` (or https, by `tls`), or at all of `urls`, or wherever `find` says. Connects at the first call."""
+    return DocumentsHttp(ServiceLine(Upstreams("documents", () if find else urls or (url,)), service_token, find, tls))
 
 
 class DocumentsHttp:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -37,10 +38,15 @@ class _Terms:
 
 
 def open_engine(
-    url: str, *, service_token: ServiceToken, urls: tuple[str, ...] = (), find: Find | None = None
+    url: str,
+    *,
+    service_token: ServiceToken,
+    urls: tuple[str, ...] = (),
+    find: Find | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> EngineHttp:
-    """The engine at `http://host:port`, or at all of `urls`, or wherever `find` says. Connects at the first call."""
-    return EngineHttp(ServiceLine(Upstreams("engine", () if find else urls or (url,)), service_token, find))
+    """The engine at `http://host:port` (or https, by `tls`), or at all of `urls`, or wherever `find` says. Connects at the first call."""
+    return EngineHttp(ServiceLine(Upstreams("engine", () if find else urls or (url,)), service_token, find, tls))
 
 
 class EngineHttp:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -42,10 +43,13 @@ class Call:
 class ServiceLine:
     """Connections to all addresses of one service. Belongs to the event loop of its first call."""
 
-    def __init__(self, upstreams: Upstreams, token: ServiceToken, find: Find | None = None) -> None:
+    def __init__(
+        self, upstreams: Upstreams, token: ServiceToken, find: Find | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._upstreams = upstreams
         self._token = token
         self._find = find
+        self._tls = tls
         self._http: aiohttp.ClientSession | None = None
         self._upkeep = TaskScope(f"{upstreams.service}.upkeep")
         self._opening = asyncio.Lock()
@@ -108,7 +112,7 @@ class ServiceLine:
                 raise ConnectionAbortedError("the line is closed")
             if self._http is None:
                 self._http = aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=20),
+                    connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=20, ssl=self._tls or True),
                     timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_S),
                     cookie_jar=aiohttp.DummyCookieJar(),
                     read_bufsize=_LINE_BYTES,
