@@ -278,3 +278,54 @@ async def test_logs_hold_no_credentials_queries_or_bodies(rig: Rig, capfd: pytes
     for secret in ("canary-query", "canary-body", "canary-key", headers["Authorization"][7:]):
         assert secret not in out + err
     assert json.dumps("canary-query") not in out
+
+
+@contextlib.asynccontextmanager
+async def hanging(*, begun: bool) -> AsyncIterator[str]:
+    """A service that begins an answer (or does not) and gives no sign of life, as a process does that is stopped."""
+    held: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(writer)
+        asked = await reader.readuntil(b"\r\n\r\n")
+        if begun and b"/health/" not in asked:
+            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        for writer in held:
+            writer.close()
+        server.close()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_call_to_a_process_that_hangs_ends_long_before_the_longest_silence(begun: bool) -> None:
+    async with (
+        gateway_rig(link=LinkOptions(silence_s=60)) as rig,
+        hanging(begun=begun) as stuck,
+        asyncio.timeout(20),
+    ):
+        upstreams = rig.app.state.gateway.links.to("engine")
+        upstreams.move_to((stuck,))
+        _, headers = await rig.key()
+        with contextlib.suppress(aiohttp.ClientPayloadError):
+            async with rig.client.get("/v1/models", headers=headers) as answer:
+                if not begun:
+                    assert await problem_of(answer) == (503, "service_unavailable")
+                    return
+                assert await answer.content.readexactly(5) == b"first"
+                await answer.read()
+                pytest.fail("an answer that was cut off looks whole")
+
+
+async def test_a_read_from_a_process_that_hangs_is_answered_by_another() -> None:
+    async with gateway_rig(link=LinkOptions(silence_s=60)) as probing, hanging(begun=False) as stuck:
+        upstreams = probing.app.state.gateway.links.to("engine")
+        well = upstreams.all[0].url
+        upstreams.move_to((stuck, well))
+        upstreams.all[1].outstanding = 1  # so that the first choice is the one that hangs
+        _, headers = await probing.key()
+        async with asyncio.timeout(20), probing.client.get("/v1/models", headers=headers) as answer:
+            assert answer.status == 200

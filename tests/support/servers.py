@@ -231,9 +231,9 @@ def versitygw_url() -> Iterator[str]:
             yield f"s3://{BUCKET}?endpoint=http://127.0.0.1:{port}&region=us-east-1"
 
 
-@pytest.fixture(scope="session")
-def weaviate_url() -> Iterator[str]:
-    """One Weaviate for the session: weaviate://127.0.0.1:PORT?grpc=PORT, its API key is WEAVIATE_KEY."""
+@contextmanager
+def weaviate_server() -> Iterator[str]:
+    """A Weaviate: weaviate://127.0.0.1:PORT?grpc=PORT, its API key is WEAVIATE_KEY."""
     program = binary("weaviate")
     port, grpc, raft, raft_rpc = free_ports(4)
     gossip = _free_pair()
@@ -263,6 +263,13 @@ def weaviate_url() -> Iterator[str]:
         health = f"http://127.0.0.1:{port}/v1/.well-known/ready"
         with running(command, lambda: answers_http(health), log=Path(folder) / "log", env=env):
             yield f"weaviate://127.0.0.1:{port}?grpc={grpc}"
+
+
+@pytest.fixture(scope="session")
+def weaviate_url() -> Iterator[str]:
+    """One Weaviate for the session."""
+    with weaviate_server() as url:
+        yield url
 
 
 def _free_pair() -> int:

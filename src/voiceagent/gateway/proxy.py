@@ -14,6 +14,7 @@ from voiceagent.gateway.headers import content_length, response_headers
 from voiceagent.gateway.link import Links, target
 from voiceagent.gateway.parts import gateway_of
 from voiceagent.kit.calls.balance import Upstream
+from voiceagent.kit.calls.upkeep import while_alive
 from voiceagent.kit.errors import DeadlineExceeded, Problem
 
 _WHOLE_BYTES = 64 * 1024
@@ -162,16 +163,17 @@ class _Passage:
 
     async def _exchange(self, upstream: Upstream) -> None:
         body = self._body
-        headers = self._headers
         if body.whole is None and body.length is not None:
-            headers["Content-Length"] = str(body.length)
+            self._headers["Content-Length"] = str(body.length)
         data = body.pieces() if body.whole is None else body.whole or None
-        request = self._links.client.request(
-            self._conn.scope["method"], target(upstream, self._conn), headers=headers, data=data, allow_redirects=False
-        )
-        async with request as answer:
+        answer = await while_alive(self._upstreams, upstream, self._begun(upstream, data))
+        async with answer:
             self._upstreams.worked(upstream)
-            await self._answer(answer)
+            await while_alive(self._upstreams, upstream, self._answer(answer), begun=True)
+
+    async def _begun(self, upstream: Upstream, data: AsyncIterator[bytes] | bytes | None) -> aiohttp.ClientResponse:
+        url, method = target(upstream, self._conn), self._conn.scope["method"]
+        return await self._links.client.request(method, url, headers=self._headers, data=data, allow_redirects=False)
 
     async def _answer(self, answer: aiohttp.ClientResponse) -> None:
         start = {

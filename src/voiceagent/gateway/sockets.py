@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from contextlib import ExitStack
+from typing import Any
 
 import aiohttp
 from starlette.requests import HTTPConnection
@@ -15,6 +17,7 @@ from voiceagent.gateway.link import Links, target
 from voiceagent.gateway.parts import gateway_of
 from voiceagent.gateway.watch import farewell, rights_end
 from voiceagent.kit.calls.balance import Upstream, Upstreams
+from voiceagent.kit.calls.upkeep import while_alive
 from voiceagent.kit.errors import DeadlineExceeded, Forbidden, NotFound, Problem, Unauthenticated, Unavailable
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -41,41 +44,30 @@ class SocketProxy:
         upstreams = self._links.to(self._service)
         await receive()  # websocket.connect
         with gateway_of(conn).quotas.call(conn, address_of(conn)), self._links.sockets.one(), ExitStack() as leases:
-            upper = await self._connected(upstreams, conn, leases)
+            upstream, upper = await self._connected(upstreams, conn, leases)
             try:
                 await send({"type": "websocket.accept", "subprotocol": upper.protocol})
-                await _pump(conn, upper, receive, send)
+                down = while_alive(upstreams, upstream, _service_to_caller(upper, send), begun=True)
+                await _pump(conn, _caller_to_service(upper, receive), down, send)
             finally:
                 await _closed(upper, 1001)
 
-    async def _connected(self, upstreams: Upstreams, conn: HTTPConnection, leases: ExitStack) -> Upper:
+    async def _connected(self, upstreams: Upstreams, conn: HTTPConnection, leases: ExitStack) -> tuple[Upstream, Upper]:
         """A socket at the best address, or at the next one when that takes no more. Where it is it stays."""
         upstream = leases.enter_context(upstreams.lease())
         try:
-            return await self._connect(upstreams, upstream, conn)
+            return upstream, await self._connect(upstreams, upstream, conn)
         except Unavailable:
             if not upstreams.may_retry():
                 raise
             leases.close()
             other = leases.enter_context(upstreams.lease(but=upstream))
-            return await self._connect(upstreams, other, conn)
+            return other, await self._connect(upstreams, other, conn)
 
     async def _connect(self, upstreams: Upstreams, upstream: Upstream, conn: HTTPConnection) -> Upper:
-        url = str(target(upstream, conn))
-        protocols = [name for name in conn.scope["subprotocols"] if not name.startswith(_KEY_SUBPROTOCOL)]
         try:
             async with asyncio.timeout(HANDSHAKE_WITHIN_S):
-                return await self._links.client.ws_connect(
-                    url,
-                    headers=self._links.headers(conn, self._service),
-                    protocols=protocols,
-                    max_msg_size=MAX_MESSAGE_BYTES,
-                    compress=0,
-                    autoping=True,
-                    heartbeat=_HEARTBEAT_S,
-                    autoclose=False,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_WITHIN_S),
-                )
+                return await while_alive(upstreams, upstream, self._shaken(upstream, conn))
         except aiohttp.WSServerHandshakeError as error:
             raise _refusal(upstreams, error.status) from error
         except TimeoutError as error:
@@ -84,28 +76,41 @@ class SocketProxy:
             upstreams.failed(upstream)
             raise upstreams.unavailable() from error
 
+    async def _shaken(self, upstream: Upstream, conn: HTTPConnection) -> Upper:
+        return await self._links.client.ws_connect(
+            str(target(upstream, conn)),
+            headers=self._links.headers(conn, self._service),
+            protocols=[name for name in conn.scope["subprotocols"] if not name.startswith(_KEY_SUBPROTOCOL)],
+            max_msg_size=MAX_MESSAGE_BYTES,
+            compress=0,
+            autoping=True,
+            heartbeat=_HEARTBEAT_S,
+            autoclose=False,
+            timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_WITHIN_S),
+        )
+
 
 def _refusal(upstreams: Upstreams, status: int) -> Problem:
     refused = _REFUSALS.get(status)
     return refused("socket_refused", "The service refused this connection.") if refused else upstreams.unavailable()
 
 
-async def _pump(conn: HTTPConnection, upper: Upper, receive: Receive, send: Send) -> None:
+async def _pump(
+    conn: HTTPConnection, up: Coroutine[Any, Any, object], down: Coroutine[Any, Any, None], send: Send
+) -> None:
     """Both directions until one side ends, or the caller's rights do. Each message is passed before the next one of its direction is read."""
-    up = asyncio.ensure_future(_caller_to_service(upper, receive))
-    down = asyncio.ensure_future(_service_to_caller(upper, send))
-    watch = asyncio.ensure_future(rights_end(conn))
-    tasks = (up, down, watch)
+    tasks: tuple[asyncio.Future[object], ...] = tuple(map(asyncio.ensure_future, (up, down, rights_end(conn))))
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
-    lost, reason = results[0] is _LOST, results[2]
+    lost, reason = results[0] is _LOST or isinstance(results[1], ConnectionResetError), results[2]
     if lost:
         await _last_words(send, {"type": "websocket.close", "code": _TRY_AGAIN, "reason": "service_unavailable"})
-    elif isinstance(reason, Problem):
+        return
+    if isinstance(reason, Problem):
         await _last_words(send, *farewell(reason))
         return
     for result in results:

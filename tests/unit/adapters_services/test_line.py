@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -25,17 +26,29 @@ AGAIN = replace(ONCE, repeatable=True)
 
 @dataclass
 class Replica:
-    """A service process as its callers see it. cut: connections end without an answer."""
+    """A service process as its callers see it. cut: connections end without an answer.
+
+    stuck: an answer begins and does not go on.  dead: it gives no sign of life any more.
+    """
 
     url: str = ""
     cut: bool = False
+    stuck: bool = False
+    dead: bool = False
     served: list[CIMultiDict[str]] = field(default_factory=list)
 
     async def live(self, _: web.Request) -> web.Response:
+        while self.dead:
+            await asyncio.sleep(0.1)
         return web.json_response({"status": "ok"})
 
-    async def work(self, request: web.Request) -> web.Response:
+    async def work(self, request: web.Request) -> web.StreamResponse:
         self.served.append(request.headers.copy())
+        if self.stuck:
+            response = web.StreamResponse()
+            await response.prepare(request)
+            await response.write(b"begun\n")
+            await asyncio.sleep(60)
         if self.cut:
             assert request.transport is not None
             request.transport.abort()
@@ -48,7 +61,7 @@ async def replica(*, cut: bool = False) -> AsyncIterator[Replica]:
     app = web.Application()
     app.router.add_get("/health/live", one.live)
     app.router.add_post("/work", one.work)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     one.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -82,7 +95,7 @@ async def line(*urls: str) -> AsyncIterator[ServiceLine]:
 
 async def answered(to: ServiceLine, call: Call) -> str:
     async with to.sent(call) as response:
-        return str((await response.json())["by"])
+        return str(json.loads(await response.read())["by"])
 
 
 def nobody() -> str:
@@ -113,6 +126,17 @@ async def test_a_process_that_hangs_alone_is_waited_for_until_the_deadline() -> 
     async with frozen() as stuck, line(stuck) as to:
         with pytest.raises(TimeoutError):
             await answered(to, replace(AGAIN, within_s=0.3))
+
+
+async def test_an_answer_that_stops_because_its_process_hangs_is_given_up_where_others_live() -> None:
+    async with replica() as sick, replica() as well, line(sick.url, well.url) as to, asyncio.timeout(20):
+        sick.stuck = well.stuck = True
+        async with to.sent(AGAIN) as answer:
+            assert await answer.line() == b"begun\n"
+            answering = sick if sick.served else well
+            answering.dead = True
+            with pytest.raises(ConnectionResetError):
+                await answer.line()
 
 
 async def test_a_call_carries_who_calls_under_which_request_and_what_time_is_left() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 
 import aiohttp
 from pydantic import ValidationError
 
-from voiceagent.adapters.services.line import Call, ServiceLine, ServiceToken
+from voiceagent.adapters.services.line import Answer, Call, ServiceLine, ServiceToken
 from voiceagent.domain.document import Passage, SearchQuery
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.calls.balance import Upstreams
@@ -57,10 +58,10 @@ class DocumentsHttp:
         await self._line.close()
 
 
-async def _refusal(answer: aiohttp.ClientResponse) -> Problem:
+async def _refusal(answer: Answer) -> Problem:
     kind = _STATUS.get(answer.status)
     try:
-        told = await answer.json(content_type=None)
+        told = json.loads(await answer.read())
         code, message = str(told["code"]), str(told["detail"])
     except (ValueError, KeyError, TypeError):
         kind, code, message = None, "", ""

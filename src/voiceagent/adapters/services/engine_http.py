@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 from pydantic import ValidationError
 
-from voiceagent.adapters.services.line import Call, ServiceLine, ServiceToken
+from voiceagent.adapters.services.line import Answer, Call, ServiceLine, ServiceToken
 from voiceagent.domain.conversation import Turn
 from voiceagent.domain.identity import Principal
 from voiceagent.domain.reply import ReplyDone, ReplyEvent, ReplyRequest
@@ -112,12 +112,12 @@ class EngineHttp:
         await self._line.close()
 
 
-async def _events(response: aiohttp.ClientResponse, first_s: float) -> AsyncIterator[ReplyEvent]:
+async def _events(response: Answer, first_s: float) -> AsyncIterator[ReplyEvent]:
     wait_s = first_s
     while True:
         try:
             async with asyncio.timeout(wait_s):
-                line = await response.content.readline()
+                line = await response.line()
         except TimeoutError as error:
             raise DeadlineExceeded("llm_deadline", "the engine did not answer in time") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -138,9 +138,9 @@ def _event(line: bytes) -> ReplyEvent:
         raise _unreadable() from error
 
 
-async def _refusal(response: aiohttp.ClientResponse) -> Problem:
+async def _refusal(response: Answer) -> Problem:
     try:
-        body = json.loads(await response.content.read(65_536))
+        body = json.loads(await response.read())
         return problem_from(body.get(PROBLEM_KEY))
     except (ValueError, AttributeError):
         return _unreadable()

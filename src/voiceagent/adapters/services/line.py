@@ -40,6 +40,29 @@ class Call:
     loyal_to: str = ""
 
 
+class Answer:
+    """An answer that has begun. Reading it raises ConnectionResetError when the process goes silent in the middle, aiohttp.ClientError when
+    the connection breaks, ValueError for a line over 1 MiB."""
+
+    def __init__(self, response: aiohttp.ClientResponse, upstreams: Upstreams, upstream: Upstream) -> None:
+        self.status = response.status
+        self._response = response
+        self._upstreams = upstreams
+        self._upstream = upstream
+
+    async def read(self) -> bytes:
+        """All of it."""
+        return await while_alive(self._upstreams, self._upstream, self._response.read(), begun=True)
+
+    async def line(self) -> bytes:
+        """The next line with its end; empty after the last."""
+        return await while_alive(self._upstreams, self._upstream, self._response.content.readline(), begun=True)
+
+    def close(self) -> None:
+        """Cut off what was not read; gives the connection back when everything was."""
+        self._response.close()
+
+
 class ServiceLine:
     """Connections to all addresses of one service. Belongs to the event loop of its first call."""
 
@@ -56,7 +79,7 @@ class ServiceLine:
         self._closed = False
 
     @asynccontextmanager
-    async def sent(self, call: Call) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def sent(self, call: Call) -> AsyncIterator[Answer]:
         """The answer of the service, from its first byte on; what is not read of it is cut off at the end of the block.
 
         Raises TimeoutError after `within_s`, or when the call that caused this one has no time left; ConnectionError or
@@ -65,13 +88,13 @@ class ServiceLine:
         http = await self._opened()
         with ExitStack() as leases:
             async with asyncio.timeout(left_s(call.within_s)):
-                response = await self._begun(http, call, leases)
+                answer = await self._begun(http, call, leases)
             try:
-                yield response
+                yield answer
             finally:
-                response.close()  # gives the connection back when everything was read
+                answer.close()
 
-    async def _begun(self, http: aiohttp.ClientSession, call: Call, leases: ExitStack) -> aiohttp.ClientResponse:
+    async def _begun(self, http: aiohttp.ClientSession, call: Call, leases: ExitStack) -> Answer:
         try:
             return await self._tried(http, call, leases.enter_context(self._upstreams.lease(loyal_to=call.loyal_to)))
         except _Refused as refused:
@@ -88,7 +111,7 @@ class ServiceLine:
         except Unavailable as problem:
             raise ConnectionRefusedError(problem.message) from problem
 
-    async def _tried(self, http: aiohttp.ClientSession, call: Call, upstream: Upstream) -> aiohttp.ClientResponse:
+    async def _tried(self, http: aiohttp.ClientSession, call: Call, upstream: Upstream) -> Answer:
         headers = departing(left_s(call.within_s)) | {
             HEADER: self._token(call.principal),
             "Content-Type": "application/json",
@@ -104,7 +127,7 @@ class ServiceLine:
         except (aiohttp.ClientError, OSError) as error:
             raise _Refused(error, upstream, unsent=False) from error
         self._upstreams.worked(upstream)
-        return response
+        return Answer(response, self._upstreams, upstream)
 
     async def _opened(self) -> aiohttp.ClientSession:
         async with self._opening:

@@ -44,6 +44,11 @@ class Upstream:
         return self.missed_probes < 2
 
     @property
+    def stalled(self) -> bool:
+        """True after three probes in a row without an answer: what it has begun is given up, where others show that it is not the machine."""
+        return self.missed_probes >= 3
+
+    @property
     def silent(self) -> bool:
         """True after four probes in a row without an answer: nobody is that busy. Not even a service with one address waits for it."""
         return self.missed_probes >= 4
@@ -95,6 +100,16 @@ class Upstreams:
             and one.outstanding <= best.outstanding + _LOYALTY
         ]
         return max(equals, key=lambda one: hashlib.sha256(f"{loyal_to}\0{one.url}".encode()).digest())
+
+    def gives_up(self, upstream: Upstream, *, begun: bool = False) -> bool:
+        """Whether a call to `upstream` is not worth waiting for: it is silent, or hangs while another address answers.
+
+        begun: its answer has begun, and cannot be had from another address.
+        """
+        if upstream.silent:
+            return True
+        hangs = upstream.stalled if begun else not upstream.answers
+        return hangs and any(one.answers for one in self.all)
 
     def may_retry(self) -> bool:
         """Whether one more call may be tried a second time; takes it from the budget."""

@@ -60,9 +60,10 @@ async def refresh(upstreams: Upstreams, find: Find) -> None:
         _log.info("addresses_changed", upstream=upstreams.service, count=len(urls))
 
 
-async def while_alive(upstreams: Upstreams, upstream: Upstream, call: Awaitable[T]) -> T:
+async def while_alive(upstreams: Upstreams, upstream: Upstream, call: Awaitable[T], *, begun: bool = False) -> T:
     """The result of `call` to `upstream`. Raises ConnectionResetError when that goes silent, or gives no answer while another address does.
 
+    begun: the answer has begun, and `call` reads on; one that may only be busy is given more time then.
     A process that hangs keeps its connections: without this a call to it would wait until its own deadline. The call runs in the
     task that waits for it, so that who is cancelled closes the connection himself, also when the answer begins in that moment.
     """
@@ -71,7 +72,7 @@ async def while_alive(upstreams: Upstreams, upstream: Upstream, call: Awaitable[
         async with asyncio.timeout(None) as hung:
 
             def look() -> None:
-                if upstream.silent or (not upstream.answers and any(one.answers for one in upstreams.all)):
+                if upstreams.gives_up(upstream, begun=begun):
                     hung.reschedule(loop.time())
                 else:
                     looks.append(loop.call_later(PROBE_EVERY_S, look))
