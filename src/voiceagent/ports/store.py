@@ -13,6 +13,7 @@ from voiceagent.ports.access import Access
 from voiceagent.ports.audit import Audit
 from voiceagent.ports.keys import Seals
 from voiceagent.ports.library import Collections, DocumentRows
+from voiceagent.ports.providers import Providers, Usage
 from voiceagent.ports.work import Jobs, Queue
 
 
@@ -152,6 +153,10 @@ class UnitOfWork(Protocol):
     def seals(self) -> Seals: ...
     @property
     def settings(self) -> Settings: ...
+    @property
+    def providers(self) -> Providers: ...
+    @property
+    def usage(self) -> Usage: ...
 
 
 class Directory(Protocol):

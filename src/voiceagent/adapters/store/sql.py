@@ -17,6 +17,7 @@ from voiceagent.adapters.store.database import Database, Dialect, Mode
 from voiceagent.adapters.store.identities import SqlDirectory, SqlKeys, SqlSettings, SqlUsers
 from voiceagent.adapters.store.library import SqlCollections, SqlDocuments
 from voiceagent.adapters.store.postgresql import Postgresql
+from voiceagent.adapters.store.routing.providers import SqlProviders, SqlUsage
 from voiceagent.adapters.store.schema import migrate
 from voiceagent.adapters.store.scope import Scope
 from voiceagent.adapters.store.sealing.rewrap import SqlSeals
@@ -79,6 +80,14 @@ class SqlUnitOfWork:
     @cached_property
     def settings(self) -> SqlSettings:
         return SqlSettings(self._scope)
+
+    @cached_property
+    def providers(self) -> SqlProviders:
+        return SqlProviders(self._scope)
+
+    @cached_property
+    def usage(self) -> SqlUsage:
+        return SqlUsage(self._scope)
 
 
 class SqlStore:

@@ -261,5 +261,26 @@ idempotency = _tenant_table(
 
 settings = _tenant_table("settings", "name", Column("value", Plain, nullable=False), _at("updated_at"))
 
+providers = _tenant_table(
+    "providers",
+    "provider_id",
+    Column("body", Plain, nullable=False),
+    _text("api_key"),
+    _at("updated_at"),
+    _row_key(),
+)
+
+model_usage = _tenant_table(
+    "model_usage",
+    "usage_id",
+    _text("day"),
+    _text("provider"),
+    *(
+        Column(name, BigInteger, nullable=False)
+        for name in ("calls", "prompt_tokens", "completion_tokens", "cost_nanos")
+    ),
+    Index(None, "tenant_id", "day"),
+)
+
 TENANT_TABLES: tuple[str, ...] = tuple(table.name for table in metadata.sorted_tables if table is not tenants)
 """Every table whose rows belong to a tenant; PostgreSQL forces row security on each. `tenants` itself is read before one is known."""

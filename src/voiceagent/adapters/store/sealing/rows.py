@@ -11,7 +11,7 @@ from sqlalchemy import Table
 from sqlalchemy.types import JSON
 
 from voiceagent.adapters.store.columns import clean, json_text
-from voiceagent.adapters.store.tables import conversations, documents, second_factors, turns
+from voiceagent.adapters.store.tables import conversations, documents, providers, second_factors, turns
 from voiceagent.kit.crypto_envelope import broken, context_of, decrypted, encrypted, fresh_key
 from voiceagent.kit.errors import Misconfigured
 from voiceagent.ports.keys import Keys
@@ -25,6 +25,7 @@ SEALED: dict[Table, tuple[str, ...]] = {
     documents: ("title", "file_name", "failure_message", "metadata"),
     second_factors: ("secret",),
     conversations: ("title",),
+    providers: ("api_key",),
 }
 """Columns with what people said, wrote or keep secret. None of them is searched in SQL."""
 

@@ -1,0 +1,1 @@
+"""What the router of models keeps: providers, and what was used of them."""
