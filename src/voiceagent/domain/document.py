@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -21,7 +22,10 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """An uploaded file and what became of it. blob_sha256 names its bytes; failure_code says why state is `failed`."""
+    """An uploaded file and what became of it. blob_sha256 names its bytes; failure_code says why state is `failed`.
+
+    uploaded_by: the subject who brought this version, "" when that is not known any more.
+    """
 
     document_id: str
     collection_id: str
@@ -43,21 +47,43 @@ class Document:
     page_count: int = 0
     word_count: int = 0
     metadata: dict[str, object] = field(default_factory=dict)
+    uploaded_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Where a line of the text stands. page counts from 1; start and end: the characters of the document's text in it.
+
+    x0, y0, x1, y1: its left, upper, right and lower edge in points (1/72 inch) from the upper left corner of the page as it is shown.
+    """
+
+    page: int
+    start: int
+    end: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The text of one page. number counts from 1; start is the offset of its first character in the document's text."""
+    """The text of one page. number counts from 1; start is the offset of its first character in the document's text.
+
+    width, height: in points as the page is shown; 0 for files that have no pages of their own.
+    """
 
     number: int
     text: str
     start: int
+    width: float = 0.0
+    height: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A piece of a document that is searched as one. start and end are offsets in the document's text; page is where most of it
-    stands."""
+    stands. boxes: its lines on their pages, () when the file does not say where they stand."""
 
     chunk_id: str
     document_id: str
@@ -68,6 +94,7 @@ class Chunk:
     end: int
     text: str
     heading: str = ""
+    boxes: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +118,16 @@ class SearchQuery:
     after: datetime | None = None
     before: datetime | None = None
     deadline_s: float = 1.0
+
+
+def boxes_between(boxes: Iterable[Box], start: int, end: int) -> tuple[Box, ...]:
+    """The boxes of the characters from start to end. A line of which they are a part is cut as if its characters were equally wide."""
+    found = []
+    for box in boxes:
+        first, last = max(box.start, start), min(box.end, end)
+        if first >= last:
+            continue
+        width = (box.x1 - box.x0) / (box.end - box.start)
+        x0, x1 = box.x0 + width * (first - box.start), box.x1 - width * (box.end - last)
+        found.append(replace(box, start=first, end=last, x0=round(x0, 1), x1=round(x1, 1)))
+    return tuple(found)

@@ -11,6 +11,7 @@ from voiceagent.domain.conversation import Conversation, Turn
 from voiceagent.domain.identity import ApiKey, Grant, Tenant, User
 from voiceagent.ports.access import Access
 from voiceagent.ports.audit import Audit
+from voiceagent.ports.erasure import Erasures, Traces
 from voiceagent.ports.keys import Seals
 from voiceagent.ports.library import Collections, DocumentRows
 from voiceagent.ports.providers import Providers, Usage
@@ -154,6 +155,10 @@ class UnitOfWork(Protocol):
     @property
     def settings(self) -> Settings: ...
     @property
+    def erasures(self) -> Erasures: ...
+    @property
+    def traces(self) -> Traces: ...
+    @property
     def providers(self) -> Providers: ...
     @property
     def usage(self) -> Usage: ...
@@ -212,6 +217,13 @@ class Store(Protocol):
     async def migrate(self) -> None:
         """Bring the schema to this version. Idempotent; safe when several processes try. Raises Misconfigured `store_newer`
         when the data was written by a newer version."""
+        ...
+
+    async def scrub(self) -> None:
+        """Overwrite or give back the places where removed rows stood, as far as this database and its role can. Takes a while; idempotent.
+
+        Raises Unavailable `store_unavailable` when it could not be begun; then it may be asked for again.
+        """
         ...
 
     async def close(self) -> None:

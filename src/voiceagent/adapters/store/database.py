@@ -14,8 +14,9 @@ from voiceagent.kit.errors import Unavailable
 
 CLEAN_UP_S = 2.0
 
-Mode = Literal["write", "read", "migrate"]
-"""read sees one state and may change nothing; migrate may change the schema and take longer than a request."""
+Mode = Literal["write", "read", "copy", "migrate"]
+"""read sees one state and may change nothing; copy reads all tenants for longer than a request; migrate may change the schema."""
+READING = ("read", "copy")
 
 
 class Dialect(Protocol):
@@ -44,6 +45,10 @@ class Dialect(Protocol):
 
     async def migrated(self, connection: AsyncConnection) -> None:
         """Check and secure the new schema before it is committed."""
+        ...
+
+    async def scrub(self) -> None:
+        """See ports.store.Store.scrub."""
         ...
 
     async def close(self) -> None: ...
@@ -91,7 +96,9 @@ class Database:
         connection = self.dialect.engine(mode).connect()
         try:
             await connection.start()
-            await connection.execution_options(store_mode=mode, postgresql_readonly=mode == "read")
+            await connection.execution_options(store_mode=mode, postgresql_readonly=mode in READING)
+            if mode == "copy" and self.dialect.name == "postgresql":
+                await connection.execution_options(isolation_level="REPEATABLE READ")
             await connection.begin()
             await self.dialect.started(connection, mode, marks)
         except BaseException as failure:

@@ -52,7 +52,7 @@ class SqlDocuments:
         row = await self._scope.row(_GET, document_id=document_id)
         if row is None:
             raise NotFound("document_not_found", "there is no such document", param="document_id")
-        return _document(row)
+        return document_of(row)
 
     async def put(self, document: Document) -> None:
         if await self._scope.row(_LOCK_COLLECTION, collection_id=document.collection_id) is None:
@@ -68,10 +68,10 @@ class SqlDocuments:
         if collection_id is not None:
             values["collection_id"] = collection_id
         statement = _PAGES[before is not None, collection_id is not None]
-        return tuple(_document(row) for row in await self._scope.rows(statement, **values))
+        return tuple(document_of(row) for row in await self._scope.rows(statement, **values))
 
     async def by_sha256(self, blob_sha256: str) -> tuple[Document, ...]:
-        return tuple(_document(row) for row in await self._scope.rows(_BY_SHA256, blob_sha256=blob_sha256))
+        return tuple(document_of(row) for row in await self._scope.rows(_BY_SHA256, blob_sha256=blob_sha256))
 
     async def delete(self, document_id: str) -> bool:
         return await self._scope.changed(_DELETE, document_id=document_id)
@@ -108,7 +108,8 @@ def _unknown_collection() -> NotFound:
     return NotFound("collection_not_found", "there is no such collection", param="collection_id")
 
 
-def _document(row: dict[str, Any]) -> Document:
+def document_of(row: dict[str, Any]) -> Document:
+    """A row of `documents`, opened."""
     return restored(Document, row, metadata=dict(row["metadata"]))
 
 

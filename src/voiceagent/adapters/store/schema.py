@@ -9,6 +9,7 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voiceagent.adapters.store.database import Database
 from voiceagent.adapters.store.faults import translated
@@ -31,6 +32,29 @@ async def migrate(database: Database, target: str = "head") -> None:
             raise problem from failure
 
 
+async def revision_of(connection: AsyncConnection) -> str | None:
+    """The revision that the database is at; None before the first."""
+
+    def read(sync: Connection) -> str | None:
+        return migration_context(sync).get_current_revision()
+
+    return await connection.run_sync(read)
+
+
+def newest_revision() -> str:
+    """The revision that this version's tables are."""
+    return str(_script().get_current_head())
+
+
+def knows_revision(revision: str) -> bool:
+    """Whether this version can bring a database to `revision`."""
+    try:
+        _script().get_revisions((revision,))
+    except CommandError:
+        return False
+    return True
+
+
 def migration_context(connection: Connection, **options: object) -> MigrationContext:
     """How revisions see the database: SQLite changes a table by copying it."""
     return MigrationContext.configure(
@@ -39,7 +63,7 @@ def migration_context(connection: Connection, **options: object) -> MigrationCon
 
 
 def _run(connection: Connection, target: str) -> None:
-    script = ScriptDirectory(str(_FOLDER), version_locations=[str(_FOLDER / "versions")])
+    script = _script()
     if target == "base":
         context = migration_context(connection, fn=lambda revision, _context: script._downgrade_revs(target, revision))
     else:
@@ -47,6 +71,10 @@ def _run(connection: Connection, target: str) -> None:
     _refuse_newer(script, context)
     with Operations.context(context):
         context.run_migrations()
+
+
+def _script() -> ScriptDirectory:
+    return ScriptDirectory(str(_FOLDER), version_locations=[str(_FOLDER / "versions")])
 
 
 def _refuse_newer(script: ScriptDirectory, context: MigrationContext) -> None:

@@ -17,6 +17,7 @@ from voiceagent.adapters.store.database import Database, Dialect, Mode
 from voiceagent.adapters.store.identities import SqlDirectory, SqlKeys, SqlSettings, SqlUsers
 from voiceagent.adapters.store.library import SqlCollections, SqlDocuments
 from voiceagent.adapters.store.postgresql import Postgresql
+from voiceagent.adapters.store.rights.erasures import SqlErasures, SqlTraces
 from voiceagent.adapters.store.routing.providers import SqlProviders, SqlUsage
 from voiceagent.adapters.store.schema import migrate
 from voiceagent.adapters.store.scope import Scope
@@ -82,6 +83,14 @@ class SqlUnitOfWork:
         return SqlSettings(self._scope)
 
     @cached_property
+    def erasures(self) -> SqlErasures:
+        return SqlErasures(self._scope)
+
+    @cached_property
+    def traces(self) -> SqlTraces:
+        return SqlTraces(self._scope)
+
+    @cached_property
     def providers(self) -> SqlProviders:
         return SqlProviders(self._scope)
 
@@ -122,16 +131,20 @@ class SqlStore:
     async def migrate(self) -> None:
         await migrate(self._database)
 
+    async def scrub(self) -> None:
+        await self._database.dialect.scrub()
+
     async def close(self) -> None:
         await self._database.dialect.close()
 
 
 def open_store(url: str, *, clock: Clock | None = None, keys: Keys | None = None) -> SqlStore:
     """The store at `url`; with `keys`, what people say is sealed in it. Connects at the first transaction. Raises Misconfigured `store_url`."""
-    return SqlStore(_dialect(url), clock or SystemClock(), keys)
+    return SqlStore(dialect_of(url), clock or SystemClock(), keys)
 
 
-def _dialect(url: str) -> Dialect:
+def dialect_of(url: str) -> Dialect:
+    """The database that `url` names. Raises Misconfigured `store_url`."""
     scheme, separator, rest = url.partition("://")
     if separator and scheme == "sqlite":
         if rest in ("", "/:memory:"):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from voiceagent.adapters.store.columns import json_text
-from voiceagent.adapters.store.database import Mode
+from voiceagent.adapters.store.database import READING, Mode
 from voiceagent.adapters.store.sqlite_thread import connect
 from voiceagent.kit.errors import Conflict, Misconfigured, Unavailable
 
@@ -57,7 +58,7 @@ class Sqlite:
 
     @asynccontextmanager
     async def admission(self, mode: Mode) -> AsyncIterator[None]:
-        if mode == "read" and self._path:
+        if mode in READING and self._path:
             yield  # the write-ahead log lets readers see the last state while a writer works
             return
         try:
@@ -89,6 +90,12 @@ class Sqlite:
         if broken is not None:
             raise Conflict("constraint_broken", "the migration would leave references to rows that do not exist")
 
+    async def scrub(self) -> None:
+        """Removed rows are overwritten as they go; older states of their pages stand in the write-ahead log until it is emptied."""
+        if self._path is not None:
+            async with self.admission("write"):
+                await asyncio.to_thread(_emptied_log, self._path)
+
     async def close(self) -> None:
         if self._keeper is not None:
             await self._keeper.close()
@@ -102,13 +109,24 @@ def _connected(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA synchronous=FULL")  # in WAL mode NORMAL may lose the last commits in a power cut
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA trusted_schema=OFF")
+    cursor.execute("PRAGMA secure_delete=ON")  # what is removed is overwritten, not only unlinked
     cursor.close()
 
 
 def _begun(connection: Connection) -> None:
     mode: Mode = connection.get_execution_options().get("store_mode", "write")
     if connection.info.get("mode", "write") != mode:
-        connection.exec_driver_sql(f"PRAGMA query_only={'ON' if mode == 'read' else 'OFF'}")
+        connection.exec_driver_sql(f"PRAGMA query_only={'ON' if mode in READING else 'OFF'}")
         connection.exec_driver_sql(f"PRAGMA foreign_keys={'OFF' if mode == 'migrate' else 'ON'}")
         connection.info["mode"] = mode
-    connection.exec_driver_sql("BEGIN" if mode == "read" else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if mode in READING else "BEGIN IMMEDIATE")
+
+
+def _emptied_log(path: Path) -> None:
+    try:
+        with closing(sqlite3.connect(path, timeout=WAIT_S)) as connection:
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except sqlite3.Error as failure:
+        raise Unavailable("store_unavailable", "the database is busy", retry_after_s=1.0) from failure
+    if busy:
+        raise Unavailable("store_unavailable", "the database is being read", retry_after_s=1.0)

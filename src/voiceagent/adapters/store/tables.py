@@ -69,12 +69,13 @@ users = _tenant_table(
     "users",
     "user_id",
     _text("email"),
-    _text("email_key"),  # the e-mail as it is compared: normalised, without case
+    _text("email_key"),  # as it is compared: normalised, without case; a keyed hash of that where e-mails are sealed
     _text("role"),
     _text("password_hash"),
     _at("created_at"),
     Column("disabled", Boolean, nullable=False),
     Column("epoch", Integer, nullable=False, server_default="0"),
+    _row_key(),
     UniqueConstraint("email_key"),
 )
 
@@ -145,6 +146,7 @@ conversations = _tenant_table(
     _at("updated_at"),
     _row_key(),
     Index(None, "tenant_id", "updated_at"),
+    Index(None, "tenant_id", "user_id"),
 )
 
 turns = _tenant_table(
@@ -195,11 +197,13 @@ documents = _tenant_table(
     _count("page_count"),
     _count("word_count"),
     Column("metadata", Plain, nullable=False),
+    Column("uploaded_by", Words, nullable=False, server_default=""),
     _row_key(),
     ForeignKeyConstraint(["tenant_id", "collection_id"], ["collections.tenant_id", "collections.collection_id"]),
     Index(None, "tenant_id", "created_at"),
     Index(None, "tenant_id", "collection_id", "created_at"),
     Index(None, "tenant_id", "blob_sha256"),
+    Index(None, "tenant_id", "uploaded_by"),
 )
 
 jobs = _tenant_table(
@@ -246,6 +250,16 @@ audit = _tenant_table(
     Column("previous_sha256", String, nullable=False),
     Column("sha256", String, nullable=False),
     UniqueConstraint("tenant_id", "sequence"),
+)
+
+erasures = _tenant_table(
+    "erasures",
+    "erasure_id",
+    _text("subject_hmac"),
+    _at("requested_at"),
+    Column("body", Plain, nullable=False),
+    UniqueConstraint("tenant_id", "subject_hmac"),
+    Index(None, "tenant_id", "requested_at"),
 )
 
 idempotency = _tenant_table(
