@@ -26,8 +26,8 @@ from tests.support.documents_kit import OWNER, documents_kit, pdf, pieces
 
 from voiceagent.adapters.embed.minilm import MiniLmEmbedder
 from voiceagent.documents.formats import FORMATS, HEAD_BYTES, format_of
-from voiceagent.documents.parse import pdf as pdf_reader
 from voiceagent.documents.parse.blocks import Task
+from voiceagent.documents.parse.pdf import reader as pdf_reader
 from voiceagent.documents.sandbox import Sandbox
 from voiceagent.documents.service import DocumentService, Upload
 from voiceagent.documents.worker import DocumentWorker

@@ -16,7 +16,7 @@ from tests.support.servers import WEAVIATE_KEY
 from voiceagent.adapters.embed.hashed import HashedEmbedder
 from voiceagent.adapters.vectors.local import LocalVectors, open_vectors
 from voiceagent.adapters.vectors.weaviate import open_vectors as open_weaviate
-from voiceagent.domain.document import Chunk
+from voiceagent.domain.document import Box, Chunk
 from voiceagent.kit.errors import InvalidInput, Misconfigured, Unavailable
 from voiceagent.ports.vectors import IndexedChunk, IndexedDocument, VectorQuery, VectorStore
 
@@ -305,3 +305,27 @@ async def test_local_refuses_what_is_no_tenant_id(tmp_path: Path, tenant: str) -
 def test_a_local_url_needs_a_folder() -> None:
     with pytest.raises(Misconfigured):
         open_vectors("local:///")
+
+
+async def test_keeps_where_the_lines_of_a_chunk_stand(store: VectorStore) -> None:
+    (entry,) = await entries("doc_1", "turbines spin in hot steam")
+    boxes = (Box(1, 0, 13, 60.0, 72.5, 300.1, 84.5), Box(1, 14, 26, 60.0, 90.0, 250.0, 102.0))
+    placed = replace(entry, chunk=replace(entry.chunk, boxes=boxes))
+    await store.put("ten_a", MODEL, IndexedDocument("doc_1", "col_a", "Steam"), (placed,))
+    query = VectorQuery("hot steam", await vector_of("hot steam"), ("col_a",), "user_1")
+    assert [one.chunk for one in await store.search("ten_a", MODEL, query)] == [placed.chunk]
+
+
+async def test_an_index_of_the_first_version_is_read_and_written_on(tmp_path: Path) -> None:
+    store = open_vectors(f"local://{tmp_path}/index")
+    await put(store, "doc_1", "turbines spin in hot steam")
+    await store.close()
+    (path,) = tmp_path.rglob("index.sqlite3")
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE chunks DROP COLUMN boxes")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    again = open_vectors(f"local://{tmp_path}/index")
+    await put(again, "doc_2", "the boiler needs hot water")
+    assert set(await search(again, "hot")) == {"doc_1.0", "doc_2.0"}
+    await again.close()

@@ -399,8 +399,9 @@ def as_caller(name: str) -> dict[str, str]:
     return {"authorization": f"Bearer {name}"}
 
 
-async def upload(http: httpx.AsyncClient, name: str, text: str, **fields: str) -> dict[str, Any]:
-    answer = await http.post("/api/v1/documents", files={"file": (name, text.encode())}, data=fields)
+async def upload(http: httpx.AsyncClient, name: str, data: str | bytes, **fields: str) -> dict[str, Any]:
+    raw = data.encode() if isinstance(data, str) else data
+    answer = await http.post("/api/v1/documents", files={"file": (name, raw)}, data=fields)
     assert answer.status_code == 202, answer.text
     shown: dict[str, Any] = answer.json()
     return shown
@@ -415,7 +416,9 @@ async def test_the_life_of_a_document_over_http(kit: DocumentsKit, http: httpx.A
     shown = (await http.get(f"/api/v1/documents/{document_id}")).json()
     assert (shown["state"], shown["title"], shown["page_count"]) == ("ready", "leave", 1)
     text = (await http.get(f"/api/v1/documents/{document_id}/text")).json()
-    assert text["text"] == LEAVE and text["pages"] == [{"number": 1, "start": 0, "end": len(LEAVE)}]
+    page = {"number": 1, "start": 0, "end": len(LEAVE), "width": 0.0, "height": 0.0}
+    assert text["text"] == LEAVE and text["pages"] == [page]
+    assert (await http.get(f"/api/v1/documents/{document_id}/boxes?start=0&end=5")).json()["boxes"] == []
     assert (await http.get(f"/api/v1/documents/{document_id}/text?page=2")).json()["code"] == "page_not_found"
     content = await http.get(f"/api/v1/documents/{document_id}/content")
     assert content.content == LEAVE.encode()
@@ -584,3 +587,19 @@ async def test_an_encrypted_file_asks_for_its_password(kit: DocumentsKit) -> Non
             encrypted[at + flag] |= 1
     document = await kit.ready("a.docx", bytes(encrypted))
     assert document.failure_code == "password_needed"
+
+
+async def test_a_quote_is_found_on_its_page(kit: DocumentsKit, http: httpx.AsyncClient) -> None:
+    data = pdf("Introduction to the plant.", "The boiler needs\nwater every hour.")
+    document_id = (await upload(http, "plant.pdf", data))["document_id"]
+    await kit.work()
+    found = (await http.post("/api/v1/search", json={"query": "boiler water", "limit": 1})).json()["items"][0]
+    assert [box["page"] for box in found["boxes"]][-2:] == [2, 2]
+    text = (await http.get(f"/api/v1/documents/{document_id}/text")).json()["text"]
+    start = text.index("water every")
+    shown = (await http.get(f"/api/v1/documents/{document_id}/boxes?start={start}&end={start + 11}")).json()
+    assert [(page["number"], page["width"], page["height"]) for page in shown["pages"]] == [(2, 612.0, 842.0)]
+    (box,) = shown["boxes"]
+    assert (box["page"], box["start"], box["end"]) == (2, start, start + 11)
+    assert 59 < box["x0"] < box["x1"] < 160 and 80 < box["y0"] < box["y1"] < 120
+    assert (await http.get(f"/api/v1/documents/{document_id}/boxes?start=0")).status_code == 422

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -23,7 +24,7 @@ from voiceagent.documents.parts import (
 )
 from voiceagent.documents.sandbox import ParseFailed
 from voiceagent.documents.split import Piece, split
-from voiceagent.domain.document import Chunk, Document
+from voiceagent.domain.document import Box, Chunk, Document, boxes_between
 from voiceagent.ports.vectors import IndexedChunk, IndexedDocument
 
 Progress = Callable[[Document, float], Awaitable[None]]
@@ -114,8 +115,9 @@ class Ingest:
             dated=dated(ready.metadata, parsed.text),
             reader_ids=readers_of(ready),
         )
+        starts = [box.start for box in parsed.boxes]
         chunks = tuple(
-            IndexedChunk(_chunk(ready, ordinal, piece), vector)
+            IndexedChunk(_chunk(ready, ordinal, piece, _boxes(parsed, starts, piece)), vector)
             for ordinal, (piece, vector) in enumerate(zip(pieces, vectors, strict=True))
         )
         await self._parts.vectors.put(tenant_id, self._parts.embedder.capabilities.model, indexed, chunks)
@@ -132,7 +134,13 @@ def embedded_text(title: str, heading: str, text: str) -> str:
     return f"{beginning}\n{text}" if beginning and not text.startswith(beginning) else text
 
 
-def _chunk(document: Document, ordinal: int, piece: Piece) -> Chunk:
+def _boxes(parsed: ParsedDocument, starts: list[int], piece: Piece) -> tuple[Box, ...]:
+    """The boxes of the piece, found without looking at those of the whole document: it may have a hundred thousand."""
+    near = slice(max(bisect_right(starts, piece.start) - 1, 0), bisect_left(starts, piece.end))
+    return boxes_between(parsed.boxes[near], piece.start, piece.end)
+
+
+def _chunk(document: Document, ordinal: int, piece: Piece, boxes: tuple[Box, ...]) -> Chunk:
     return Chunk(
         chunk_id=f"{document.document_id}.{document.version}.{ordinal}",
         document_id=document.document_id,
@@ -143,4 +151,5 @@ def _chunk(document: Document, ordinal: int, piece: Piece) -> Chunk:
         end=piece.end,
         text=piece.text,
         heading=piece.heading,
+        boxes=boxes,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from voiceagent.domain.document import Page
+from voiceagent.domain.document import Box, Page
 
 SpanKind = Literal["heading", "text", "list", "table"]
 
@@ -29,6 +29,7 @@ class ParsedDocument:
 
     text: every page's text joined with PAGE_BREAK.  properties: title, authors, created, modified as the file claims them.
     hidden: how many hidden things were taken out, by kind (`zero_width`, `bidi`, `tags`, `vanish`, `tiny`, `invisible` ...).
+    boxes: where the lines stand, in the order of the text; () for files without pages of their own.
     """
 
     text: str
@@ -36,3 +37,4 @@ class ParsedDocument:
     spans: tuple[Span, ...]
     properties: dict[str, str] = field(default_factory=dict)
     hidden: dict[str, int] = field(default_factory=dict)
+    boxes: tuple[Box, ...] = ()

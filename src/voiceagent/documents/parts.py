@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from voiceagent.documents.parsed import ParsedDocument, Span
 from voiceagent.documents.sandbox import Sandbox
-from voiceagent.domain.document import Collection, Document, Page
+from voiceagent.domain.document import Box, Collection, Document, Page
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.errors import InvalidInput
@@ -85,22 +85,24 @@ def packed(document: ParsedDocument) -> bytes:
     """A read document as bytes for `text_blob`."""
     return json.dumps(
         {
-            "pages": [[page.number, page.text, page.start] for page in document.pages],
+            "pages": [[page.number, page.text, page.start, page.width, page.height] for page in document.pages],
             "spans": [[span.kind, span.level, span.start, span.end] for span in document.spans],
             "text": document.text,
             "properties": document.properties,
             "hidden": document.hidden,
+            "boxes": [[box.page, box.start, box.end, box.x0, box.y0, box.x1, box.y1] for box in document.boxes],
         },
         separators=(",", ":"),
     ).encode()
 
 
 def unpacked(data: bytes) -> ParsedDocument:
-    """What `packed` made. Raises InvalidInput `bad_text_blob`."""
+    """What `packed` made, this version's or an earlier one's without boxes. Raises InvalidInput `bad_text_blob`."""
     try:
         told = json.loads(data)
-        pages = tuple(Page(number, text, start) for number, text, start in told["pages"])
+        pages = tuple(Page(*page) for page in told["pages"])
         spans = tuple(Span(kind, level, start, end) for kind, level, start, end in told["spans"])
-        return ParsedDocument(told["text"], pages, spans, dict(told["properties"]), dict(told["hidden"]))
+        boxes = tuple(Box(*box) for box in told.get("boxes", ()))
+        return ParsedDocument(told["text"], pages, spans, dict(told["properties"]), dict(told["hidden"]), boxes)
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidInput("bad_text_blob", "the stored text cannot be read; index the document again") from error

@@ -10,14 +10,15 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, replace
+from math import isfinite
 from typing import IO, Any
 
 from voiceagent.documents.formats import FileFormat
 from voiceagent.documents.parse.blocks import Limits
 from voiceagent.documents.parsed import PAGE_BREAK, ParsedDocument, Span
-from voiceagent.domain.document import Page
+from voiceagent.domain.document import Box, Page
 from voiceagent.kit.errors import InvalidInput, Unavailable
 
 _LINE_LIMIT_BYTES = 64 * 1024 * 1024
@@ -134,6 +135,7 @@ class _Collector:
         self._left_chars = text_bytes
         self._pages: list[Page] = []
         self._spans: list[Span] = []
+        self._boxes: list[Box] = []
         self._position = 0
         self._end: dict[str, Any] | None = None
         self._failure: tuple[str, str] | None = None
@@ -155,10 +157,16 @@ class _Collector:
         if self._left_chars < 0:
             raise ParseFailed("too_much_text", "the document holds more text than one document may")
         start = self._position
-        self._pages.append(Page(int(line["page"]), text, start))
+        number = int(line["page"])
+        width, height = _finite(line.get("size", (0.0, 0.0)))
+        self._pages.append(Page(number, text, start, width, height))
         for kind, level, span_start, span_end in line["spans"]:
             if kind in ("heading", "text", "list", "table") and 0 <= span_start <= span_end <= len(text):
                 self._spans.append(Span(kind, int(level), start + span_start, start + span_end))
+        for first, last, *edges in line.get("boxes", ()):
+            if 0 <= first < last <= len(text):
+                x0, y0, x1, y1 = _finite(edges)
+                self._boxes.append(Box(number, start + first, start + last, x0, y0, x1, y1))
         self._position += len(text) + len(PAGE_BREAK)
 
     def document(self, exit_code: int) -> ParsedDocument:
@@ -169,7 +177,15 @@ class _Collector:
         properties = {str(name)[:64]: str(value)[:500] for name, value in dict(self._end["properties"]).items()}
         hidden = {str(kind)[:64]: int(count) for kind, count in dict(self._end["hidden"]).items()}
         text = PAGE_BREAK.join(page.text for page in self._pages)
-        return ParsedDocument(text, tuple(self._pages), tuple(self._spans), properties, hidden)
+        return ParsedDocument(text, tuple(self._pages), tuple(self._spans), properties, hidden, tuple(self._boxes))
+
+
+def _finite(values: Sequence[object]) -> tuple[float, ...]:
+    """Numbers that JSON can tell again. Raises ValueError for others."""
+    numbers = tuple(float(str(value)) for value in values)
+    if not all(isfinite(number) for number in numbers):
+        raise ValueError("not a finite number")
+    return numbers
 
 
 def _death(exit_code: int) -> ParseFailed:

@@ -47,9 +47,10 @@ class Searcher:
             raise DeadlineExceeded("search_deadline", "the search took longer than it may") from error
 
     async def _found(self, principal: Principal, query: SearchQuery) -> tuple[Passage, ...]:
-        collections, vector = await asyncio.gather(self._collections(principal, query), self._vector(query.text))
+        collections = await self._collections(principal, query)
         if not collections or not query.text.strip():
-            return ()
+            return ()  # without the question's vector: who has no documents shall not wait for it in every turn
+        vector = await self._vector(query.text)
         wanted = VectorQuery(
             text=query.text,
             vector=vector,

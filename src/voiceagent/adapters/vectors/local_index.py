@@ -212,7 +212,8 @@ class LocalIndex:
         passages = []
         for row in rows:
             chunk = reader.execute(
-                "SELECT row, chunk_id, page, start_at, end_at, heading, text FROM chunks WHERE row = ?", (row,)
+                f"SELECT {tables.CHUNK_COLUMNS} FROM chunks WHERE row = ?",  # noqa: S608 (fixed names)
+                (row,),
             ).fetchone()
             document = reader.execute(
                 "SELECT document_id, collection_id, title FROM documents WHERE number = ?", (row >> tables.ROW_BITS,)

@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
+from voiceagent.adapters.vectors.boxes import packed_boxes, unpacked_boxes
 from voiceagent.adapters.vectors.local_words import indexed
 from voiceagent.domain.document import Chunk
 from voiceagent.ports.vectors import IndexedChunk, IndexedDocument, VectorQuery
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 ROW_BITS = 16
 """A chunk's row is its document's number shifted left by this, plus its ordinal: the document is known without a join."""
 
@@ -23,13 +24,19 @@ CREATE TABLE documents (
 CREATE INDEX documents_by_collection ON documents (collection_id);
 CREATE TABLE chunks (
     row INTEGER PRIMARY KEY, chunk_id TEXT NOT NULL, page INTEGER NOT NULL, start_at INTEGER NOT NULL, end_at INTEGER NOT NULL,
-    heading TEXT NOT NULL, text TEXT NOT NULL);
+    heading TEXT NOT NULL, text TEXT NOT NULL, boxes TEXT NOT NULL DEFAULT '');
 CREATE TABLE models (model_id INTEGER PRIMARY KEY, model TEXT NOT NULL UNIQUE, dimensions INTEGER NOT NULL);
 CREATE TABLE vectors (model_id INTEGER NOT NULL, row INTEGER NOT NULL, slot INTEGER NOT NULL, PRIMARY KEY (model_id, row)) WITHOUT ROWID;
 CREATE TABLE versions (value INTEGER NOT NULL);
 INSERT INTO versions (value) VALUES (0);
 CREATE VIRTUAL TABLE words USING fts5 (title, heading, text, content='', tokenize='porter unicode61 remove_diacritics 2');
 """
+
+_BOXES = "ALTER TABLE chunks ADD COLUMN boxes TEXT NOT NULL DEFAULT ''"
+"""What the second version adds to the first."""
+
+CHUNK_COLUMNS = "row, chunk_id, page, start_at, end_at, heading, text, boxes"
+ChunkRow = tuple[int, str, int, int, int, str, str, str]
 
 
 def connect(path: Path, *, timeout_s: float = 5.0) -> sqlite3.Connection:
@@ -46,8 +53,9 @@ def connect(path: Path, *, timeout_s: float = 5.0) -> sqlite3.Connection:
 def _create(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
-            for statement in filter(str.strip, _SCHEMA.split(";\n")):
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        if found < SCHEMA_VERSION:
+            for statement in filter(str.strip, (_SCHEMA if found == 0 else _BOXES).split(";\n")):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
@@ -89,7 +97,7 @@ def put_document(
     assert number is not None  # noqa: S101 (SQLite gives every inserted row an id)
     rows = [number << ROW_BITS | at for at in range(len(wanted))]
     connection.executemany(
-        "INSERT INTO chunks (row, chunk_id, page, start_at, end_at, heading, text) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO chunks ({CHUNK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 (fixed names)
         [(row, *_values(chunk)) for row, chunk in zip(rows, wanted, strict=True)],
     )
     connection.executemany(
@@ -129,7 +137,7 @@ def remove_document(connection: sqlite3.Connection, document_id: str) -> bool:
 def stored_chunks(connection: sqlite3.Connection, number: int) -> list[tuple[object, ...]]:
     bounds = (number << ROW_BITS, (number + 1) << ROW_BITS)
     return connection.execute(
-        "SELECT chunk_id, page, start_at, end_at, heading, text FROM chunks WHERE row >= ? AND row < ? ORDER BY row",
+        "SELECT chunk_id, page, start_at, end_at, heading, text, boxes FROM chunks WHERE row >= ? AND row < ? ORDER BY row",
         bounds,
     ).fetchall()
 
@@ -153,9 +161,11 @@ def filter_clause(query: VectorQuery) -> tuple[str, list[object]]:
     return " AND ".join(parts), values
 
 
-def chunk_of(row: tuple[int, str, int, int, int, str, str], document_id: str, collection_id: str) -> Chunk:
-    number, chunk_id, page, start, end, heading, text = row
-    return Chunk(chunk_id, document_id, collection_id, number & ((1 << ROW_BITS) - 1), page, start, end, text, heading)
+def chunk_of(row: ChunkRow, document_id: str, collection_id: str) -> Chunk:
+    number, chunk_id, page, start, end, heading, text, boxes = row
+    ordinal = number & ((1 << ROW_BITS) - 1)
+    places = unpacked_boxes(boxes)
+    return Chunk(chunk_id, document_id, collection_id, ordinal, page, start, end, text, heading, places)
 
 
 def _attributes(document: IndexedDocument) -> tuple[object, ...]:
@@ -164,7 +174,7 @@ def _attributes(document: IndexedDocument) -> tuple[object, ...]:
 
 
 def _values(chunk: Chunk) -> tuple[object, ...]:
-    return chunk.chunk_id, chunk.page, chunk.start, chunk.end, chunk.heading, chunk.text
+    return chunk.chunk_id, chunk.page, chunk.start, chunk.end, chunk.heading, chunk.text, packed_boxes(chunk.boxes)
 
 
 def _words(title: str, heading: str, text: str) -> tuple[str, str, str]:

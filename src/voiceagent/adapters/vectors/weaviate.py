@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
+from voiceagent.adapters.vectors.boxes import packed_boxes, unpacked_boxes
 from voiceagent.adapters.vectors.local_words import indexed
 from voiceagent.domain.document import Chunk, Passage
 from voiceagent.kit.errors import InvalidInput, Misconfigured, StorageFull, Unavailable
@@ -27,9 +28,7 @@ _MOST_CHUNKS = 10_000
 _ALPHA = 0.6  # share of meaning, as in the local store
 _WORDS_CLASS = "VoiceagentWords"
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_FIELDS = (
-    "chunk_id document_id collection_id title heading body ordinal page start_at end_at _additional { score distance }"
-)
+_FIELDS = "chunk_id document_id collection_id title heading body ordinal page start_at end_at boxes _additional { score distance }"
 _STORAGE_FULL = 507
 Json = dict[str, Any]
 
@@ -208,7 +207,8 @@ class WeaviateVectors:
             return True
         answer = await self._call("GET", f"/v1/schema/{name}/tenants", accept=(200, 404, 422))
         found = isinstance(answer, list) and any(one.get("name") == _tenant(tenant_id) for one in answer)
-        if found:
+        if found:  # a class of an earlier version has no boxes; 422: it has
+            await self._call("POST", f"/v1/schema/{name}/properties", _BOXES, accept=(200, 422))
             self._known.add((name, tenant_id))
         return found
 
@@ -253,6 +253,7 @@ class WeaviateVectors:
 
 
 _SEARCHED = ["title^2", "heading", "body", "spaced"]
+_BOXES: Json = {"name": "boxes", "dataType": ["text"], "indexFilterable": False, "indexSearchable": False}
 _KEYWORDS = ("chunk_id", "document_id", "collection_id", "kind", "language", "readers", "edition")
 
 
@@ -277,7 +278,7 @@ def _schema(name: str) -> Json:
         "vectorIndexType": "flat" if name == _WORDS_CLASS else "hnsw",
         "vectorIndexConfig": {"distance": "cosine"},
         "invertedIndexConfig": {"stopwords": {"preset": "en"}},
-        "properties": [*filtered, *texts, *numbers, {"name": "dated", "dataType": ["date"]}],
+        "properties": [*filtered, *texts, *numbers, {"name": "dated", "dataType": ["date"]}, _BOXES],
     }
 
 
@@ -295,6 +296,7 @@ def _object(name: str, tenant_id: str, document: IndexedDocument, entry: Indexed
         "page": chunk.page,
         "start_at": chunk.start,
         "end_at": chunk.end,
+        "boxes": packed_boxes(chunk.boxes),
         "kind": document.kind,
         "language": document.language,
         "readers": sorted(document.reader_ids) or ["*"],
@@ -359,6 +361,7 @@ def _passage(row: Json) -> Passage:
         end=row["end_at"],
         text=row["body"],
         heading=row["heading"] or "",
+        boxes=unpacked_boxes(row["boxes"]),
     )
     return Passage(chunk, row["title"], score)
 

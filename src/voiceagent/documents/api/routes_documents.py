@@ -11,10 +11,18 @@ from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
 
-from voiceagent.documents.api.shapes import DocumentList, DocumentShown, document_shown, service_of
+from voiceagent.documents.api.shapes import (
+    BoxShown,
+    DocumentList,
+    DocumentShown,
+    boxes_shown,
+    document_shown,
+    service_of,
+)
 from voiceagent.documents.classify import EXAMPLES
 from voiceagent.documents.parts import DEFAULT_COLLECTION_ID
 from voiceagent.documents.service import DocumentService, Upload
+from voiceagent.domain.document import Page, boxes_between
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import InvalidInput, NotFound
 from voiceagent.web.app import Router, body_limit
@@ -39,11 +47,13 @@ class Again(BaseModel):
 
 
 class PageShown(BaseModel):
-    """A page's place in the text."""
+    """A page's place in the text, and its size in points as it is shown; 0 when the file has no pages of its own."""
 
     number: int
     start: int
     end: int
+    width: float = 0.0
+    height: float = 0.0
 
 
 class TextShown(BaseModel):
@@ -53,6 +63,14 @@ class TextShown(BaseModel):
     text: str
     start: int
     pages: list[PageShown]
+
+
+class PlacesShown(BaseModel):
+    """Where characters stand, line by line, and the sizes of the pages that they stand on. No boxes: the file does not say."""
+
+    document_id: str
+    pages: list[PageShown]
+    boxes: list[BoxShown]
 
 
 class Kinds(BaseModel):
@@ -138,13 +156,29 @@ async def get_text(
 ) -> TextShown:
     """The text that was read, with the place of every page. Offsets of citations count in the whole text."""
     parsed = await service.text(caller, document_id)
-    pages = [PageShown(number=one.number, start=one.start, end=one.start + len(one.text)) for one in parsed.pages]
+    pages = [_page_shown(one) for one in parsed.pages]
     if page is None:
         return TextShown(document_id=document_id, text=parsed.text, start=0, pages=pages)
     wanted = next((one for one in parsed.pages if one.number == page), None)
     if wanted is None:
         raise NotFound("page_not_found", "the document has no such page", param="page")
     return TextShown(document_id=document_id, text=wanted.text, start=wanted.start, pages=pages)
+
+
+@router.get("/{document_id}/boxes")
+async def get_boxes(
+    document_id: str,
+    caller: Reader,
+    service: Service,
+    start: Annotated[int, Query(ge=0)],
+    end: Annotated[int, Query(ge=0)],
+) -> PlacesShown:
+    """Where the characters from start to end of the document's text stand on their pages: to mark what a citation quotes."""
+    parsed = await service.text(caller, document_id)
+    boxes = boxes_between(parsed.boxes, start, end)
+    numbers = {box.page for box in boxes}
+    pages = [_page_shown(one) for one in parsed.pages if one.number in numbers]
+    return PlacesShown(document_id=document_id, pages=pages, boxes=boxes_shown(boxes))
 
 
 @router.get("/{document_id}/content")
@@ -170,6 +204,11 @@ async def reindex_document(document_id: str, wanted: Again, caller: Writer, serv
 async def delete_document(document_id: str, caller: Writer, service: Service) -> None:
     """Remove the document and every copy of it."""
     await service.delete(caller, document_id)
+
+
+def _page_shown(page: Page) -> PageShown:
+    end = page.start + len(page.text)
+    return PageShown(number=page.number, start=page.start, end=end, width=page.width, height=page.height)
 
 
 async def pieces_of(file: UploadFile) -> AsyncIterator[bytes]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
 
 from fastapi import Request
@@ -9,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from voiceagent.documents.parts import READERS_KEY
 from voiceagent.documents.service import DocumentService
-from voiceagent.domain.document import Collection, Document, Passage
+from voiceagent.domain.document import Box, Collection, Document, Passage
 
 _INSIDE = {READERS_KEY}
 
@@ -83,8 +85,23 @@ class SearchWanted(BaseModel):
     before: datetime | None = None
 
 
+class BoxShown(BaseModel):
+    """Where a line stands: points (1/72 inch) from the upper left corner of the page as it is shown; x1, y1 is its lower right corner.
+
+    start, end: the characters of the document's text that it holds.
+    """
+
+    page: int
+    start: int
+    end: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
 class PassageShown(BaseModel):
-    """A passage: page counts from 1, start and end are character offsets in the document's text."""
+    """A passage: page counts from 1, start and end are character offsets in the document's text. boxes: its lines on their pages."""
 
     document_id: str
     collection_id: str
@@ -96,6 +113,7 @@ class PassageShown(BaseModel):
     end: int
     text: str
     score: float
+    boxes: list[BoxShown] = []
 
 
 class PassageList(BaseModel):
@@ -146,6 +164,10 @@ def collection_shown(collection: Collection) -> CollectionShown:
     )
 
 
+def boxes_shown(boxes: Iterable[Box]) -> list[BoxShown]:
+    return [BoxShown.model_validate(asdict(box)) for box in boxes]
+
+
 def passage_shown(passage: Passage) -> PassageShown:
     chunk = passage.chunk
     return PassageShown(
@@ -159,4 +181,5 @@ def passage_shown(passage: Passage) -> PassageShown:
         end=chunk.end,
         text=chunk.text,
         score=round(passage.score, 4),
+        boxes=boxes_shown(chunk.boxes),
     )

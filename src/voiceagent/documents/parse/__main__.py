@@ -1,6 +1,7 @@
 """The child process: `python -I -m voiceagent.documents.parse FORMAT OPTIONS`. The file comes on standard input, JSON lines go out.
 
-Lines: `{"jail": ...}` first, `{"page": n, "text": ..., "spans": [[kind, level, start, end] ...]}` a page, then `{"end": ...}` or `{"failure": ...}`.
+Lines: `{"jail": ...}` first, `{"page": n, "text": ..., "spans": [[kind, level, start, end] ...], "size": [width, height], "boxes": [[start, end,
+x0, y0, x1, y1] ...]}` a page, then `{"end": ...}` or `{"failure": ...}`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from importlib import import_module
 from typing import IO, Any
 
 from voiceagent.documents.parse import jail
-from voiceagent.documents.parse.blocks import Block, Limits, Reader, ReadFailure, Task
+from voiceagent.documents.parse.blocks import Block, Limits, PageBlocks, Reader, ReadFailure, Task
 from voiceagent.documents.parse.clean import clean
+from voiceagent.documents.parse.places import Box, boxes_of
 
 READERS = {
-    "pdf": "pdf",
+    "pdf": "pdf.reader",
     "docx": "docx",
     "pptx": "office",
     "xlsx": "office",
@@ -40,7 +42,9 @@ _ENCODINGS = (
 
 def main(arguments: list[str]) -> int:
     """Read one file and write what it holds. Never raises: every failure is a line."""
-    os.setpgid(0, 0)  # a group of its own, to be killed whole; not a session, which would have a share of the CPU of its own
+    os.setpgid(
+        0, 0
+    )  # a group of its own, to be killed whole; not a session, which would have a share of the CPU of its own
     options = json.loads(arguments[1])
     limits = Limits(**options["limits"])
     out = sys.stdout
@@ -86,15 +90,21 @@ def _run(read: Reader, task: Task, out: IO[str]) -> dict[str, Any]:
 def _page(number: int, blocks: list[Block], task: Task) -> dict[str, Any]:
     parts: list[str] = []
     spans: list[tuple[str, int, int, int]] = []
+    boxes: list[Box] = []
     position = 0
     for block in blocks:
         text = clean(block.text.encode("utf-8", "ignore").decode("utf-8"), task.hidden)
         if not text:
             continue
         spans.append((block.kind, block.level, position, position + len(text)))
+        if block.lines:
+            boxes += boxes_of(block, text, position)
         parts.append(text)
         position += len(text) + 2
-    return {"page": number, "text": "\n\n".join(parts), "spans": spans}
+    page = {"page": number, "text": "\n\n".join(parts), "spans": spans}
+    if isinstance(blocks, PageBlocks):
+        page |= {"size": (round(blocks.width, 1), round(blocks.height, 1)), "boxes": boxes}
+    return page
 
 
 def _write(out: IO[str], line: dict[str, Any]) -> None:

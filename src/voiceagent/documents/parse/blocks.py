@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 BlockKind = Literal["heading", "text", "list", "table"]
 
@@ -19,13 +19,34 @@ class ReadFailure(Exception):
         self.message = message
 
 
+class Placed(NamedTuple):
+    """A line of a block and where it stands: points from the upper left corner of the page. text: "" for a row of a table."""
+
+    text: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A paragraph, heading, list or table as it stands in the file, not yet cleaned. level: 1 and up for headings, else 0."""
+    """A paragraph, heading, list or table as it stands in the file, not yet cleaned. level: 1 and up for headings, else 0.
+
+    lines: where its lines stand, in their order; () when the file does not say.
+    """
 
     kind: BlockKind
     text: str
     level: int = 0
+    lines: tuple[Placed, ...] = ()
+
+
+class PageBlocks(list[Block]):
+    """The blocks of a page that has a size: width and height in points as it is shown."""
+
+    width: float = 0.0
+    height: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from voiceagent.documents.parse.blocks import Block, table_text
+from voiceagent.documents.parse.blocks import Block, PageBlocks, Placed, table_text
 
 _BULLET = re.compile(r"(?:[\u2022\u25cf\u25aa\u25e6\u2023\u2043\uf0b7\u00b7\u2013*-]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+")
 _DIGITS = re.compile(r"\d+")
@@ -103,10 +103,11 @@ def body_size(pages: list[PageLines]) -> float:
     return max(sizes, key=lambda size: sizes[size], default=10.0)
 
 
-def blocks_of(page: PageLines, body: float) -> list[Block]:
+def blocks_of(page: PageLines, body: float) -> PageBlocks:
     """The blocks of a page in reading order. body: the document's usual size in points."""
     tables, used = _tables(page)
-    blocks: list[Block] = []
+    blocks = PageBlocks()
+    blocks.width, blocks.height = page.width, page.height
     held: list[Line] = []
     placed: set[int] = set()
     for line in _in_reading_order(page):
@@ -115,7 +116,7 @@ def blocks_of(page: PageLines, body: float) -> list[Block]:
             _flush(held, blocks, body)
             if table not in placed:
                 placed.add(table)
-                blocks.append(Block("table", tables[table]))
+                blocks.append(tables[table])
             continue
         if held and not _continues(held, line):
             _flush(held, blocks, body)
@@ -129,10 +130,11 @@ def _flush(held: list[Line], blocks: list[Block], body: float) -> None:
         return
     text = _joined(held)
     level = _heading_level(held, text, body)
+    lines = tuple(Placed(line.text, line.x0, line.top, line.x1, line.bottom) for line in held)
     if level:
-        blocks.append(Block("heading", text.replace("\n", " "), level))
+        blocks.append(Block("heading", text.replace("\n", " "), level, lines))
     else:
-        blocks.append(Block("list" if _BULLET.match(text) else "text", text))
+        blocks.append(Block("list" if _BULLET.match(text) else "text", text, 0, lines))
     held.clear()
 
 
@@ -232,9 +234,9 @@ class _Row:
         return len(self.cells) >= 2
 
 
-def _tables(page: PageLines) -> tuple[list[str], dict[int, int]]:
-    """The page's tables as text, and which lines (by id) each has swallowed."""
-    tables: list[str] = []
+def _tables(page: PageLines) -> tuple[list[Block], dict[int, int]]:
+    """The page's tables, and which lines (by id) each has swallowed."""
+    tables: list[Block] = []
     used: dict[int, int] = {}
     if sum(1 for line in page.lines if line.cells) + _same_height_pairs(page.lines) < _TABLE_ROWS - 1:
         return tables, used
@@ -249,7 +251,10 @@ def _tables(page: PageLines) -> tuple[list[str], dict[int, int]]:
             continue
         for row in run:
             used.update((id(line), len(tables)) for line in row.lines)
-        tables.append(table_text([_placed(row, columns) for row in run]))
+        lines = tuple(
+            Placed("", row.cells[0].x0, row.top, max(cell.x1 for cell in row.cells), row.bottom) for row in run
+        )
+        tables.append(Block("table", table_text([_placed(row, columns) for row in run]), 0, lines))
     return tables, used
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from voiceagent.documents.parse import ocr
 from voiceagent.documents.parse.blocks import Block, ReadFailure, Task
-from voiceagent.documents.parse.pdf_layout import Cell, Line, PageLines, blocks_of, body_size, without_repeated_margins
+from voiceagent.documents.parse.pdf import ocr
+from voiceagent.documents.parse.pdf.frame import Frame
+from voiceagent.documents.parse.pdf.layout import Cell, Line, PageLines, blocks_of, body_size, without_repeated_margins
 
 _TINY_POINTS = 1.6
 _WIDE_LINE = 0.62
@@ -43,7 +44,9 @@ def read(task: Task) -> Iterator[list[Block]]:
         task.properties["running_lines_removed"] = str(removed)
     body = body_size(pages)
     for lines, extra in zip(pages, extras, strict=True):
-        yield [*blocks_of(lines, body), *extra]
+        blocks = blocks_of(lines, body)
+        blocks.extend(extra)
+        yield blocks
 
 
 def _opened(task: Task) -> pypdfium2.PdfDocument:
@@ -76,7 +79,7 @@ def _page(document: pypdfium2.PdfDocument, index: int, task: Task) -> tuple[Page
         return PageLines([], 612.0, 792.0), []
     try:
         width, height = pdfium.FPDF_GetPageWidthF(page), pdfium.FPDF_GetPageHeightF(page)
-        lines = _text_lines(page, height, task)
+        lines = _text_lines(page, Frame(page, width, height), task)
         extra = _annotations(document, page)
         if task.ocr and sum(len(line.text) for line in lines) < _MIN_TEXT_CHARS:
             extra = [*ocr.blocks_of(page, width, height, task), *extra]
@@ -85,7 +88,7 @@ def _page(document: pypdfium2.PdfDocument, index: int, task: Task) -> tuple[Page
         pdfium.FPDF_ClosePage(page)
 
 
-def _text_lines(page: Any, height: float, task: Task) -> list[Line]:
+def _text_lines(page: Any, frame: Frame, task: Task) -> list[Line]:
     text_page = pdfium.FPDFText_LoadPage(page)
     if not text_page:
         return []
@@ -98,7 +101,7 @@ def _text_lines(page: Any, height: float, task: Task) -> list[Line]:
         units = (ctypes.c_ushort * (count + 1))()
         written = pdfium.FPDFText_GetText(text_page, 0, count, units)
         raw = bytes(units)[: max(written - 1, 0) * 2]
-        return list(_Liner(text_page, raw, count, height, task).lines())
+        return list(_Liner(text_page, raw, count, frame, task).lines())
     finally:
         pdfium.FPDFText_ClosePage(text_page)
 
@@ -106,11 +109,11 @@ def _text_lines(page: Any, height: float, task: Task) -> list[Line]:
 class _Liner:
     """Cuts PDFium's text of a page at its line ends and asks for the place of each line: three calls a line, not one a character."""
 
-    def __init__(self, text_page: Any, raw: bytes, count: int, height: float, task: Task) -> None:
+    def __init__(self, text_page: Any, raw: bytes, count: int, frame: Frame, task: Task) -> None:
         self._page = text_page
         self._raw = raw
         self._same_index = len(raw) // 2 == count
-        self._height = height
+        self._frame = frame
         self._task = task
         self._box = pdfium.FS_RECTF()
         self._edges = [ctypes.c_double() for _ in range(4)]
@@ -133,23 +136,23 @@ class _Liner:
             return None
         lead = len(text) - len(text.lstrip())
         first, last = self._index(start + lead), self._index(start + lead + len(stripped) - 1)
-        x0, x1, bottom, top = self._loose(first)
-        y0, y1 = bottom, top
+        x0, x1, top, bottom = self._loose(first)
+        y0, y1 = top, bottom
         if last != first:
-            other_x0, other_x1, other_bottom, other_top = self._loose(last)
+            other_x0, other_x1, other_top, other_bottom = self._loose(last)
             x0, x1 = min(x0, other_x0), max(x1, other_x1)
-            if other_top > other_bottom:
-                y0, y1 = min(y0, other_bottom), max(y1, other_top)
-        if 0.0 < top - bottom < _TINY_POINTS:
+            if other_bottom > other_top:
+                y0, y1 = min(y0, other_top), max(y1, other_bottom)
+        if 0.0 < bottom - top < _TINY_POINTS:
             self._task.hidden["tiny"] += 1
             return None
         size = pdfium.FPDFText_GetFontSize(self._page, first)
         if size < 2.0:  # the size may stand in the matrix instead
-            size = (top - bottom) * 0.85
+            size = (bottom - top) * 0.85
         if self._is_white(first):
             self._task.hidden["white"] += 1  # may stand on a dark ground: counted, kept
         bold = len(stripped) <= 90 and pdfium.FPDFText_GetFontWeight(self._page, first) >= _BOLD_WEIGHT
-        line = Line(stripped, x0, x1, self._height - y1, self._height - y0, size, bold)
+        line = Line(stripped, x0, x1, y0, y1, size, bold)
         if " " in stripped and x1 - x0 > _WIDE_LINE * size * len(stripped):
             line.cells = self._cells(stripped, start + lead, size)
         return line
@@ -162,10 +165,11 @@ class _Liner:
         )
 
     def _loose(self, index: int) -> tuple[float, float, float, float]:
+        """Left, right, upper and lower edge of a character on the page as it is shown."""
         box = self._box
         if not pdfium.FPDFText_GetLooseCharBox(self._page, index, box):
-            return 0.0, 0.0, 0.0, 0.0
-        return box.left, box.right, box.bottom, box.top
+            return 0.0, 0.0, self._frame.height, self._frame.height
+        return self._frame.shown(box.left, box.right, box.bottom, box.top)
 
     def _is_white(self, index: int) -> bool:
         red, green, blue, alpha = self._color
