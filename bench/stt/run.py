@@ -93,7 +93,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--models", type=Path, default=local if local.is_dir() else default_root(), help="folder of the store"
     )
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--sets", type=lambda text: set(text.split(",")), default=set(), help="only these sets")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()

@@ -23,8 +23,9 @@ QUESTION = Script().say("what is the weather like?", 0.5, 2.0)
 
 def test_a_question_is_answered_half_a_second_after_its_last_word() -> None:
     call = run(place(QUESTION, until_s=8.0))
-    assert call.kinds[:9] == [
+    assert call.kinds[:10] == [
         "SpeechStarted",
+        "TranscriptDelta",  # of what is certain while the caller speaks
         "SpeechStopped",
         "AudioCommitted",
         "ItemAdded",

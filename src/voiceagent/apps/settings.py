@@ -42,7 +42,7 @@ class ModelsSettings(Area):
     dir: Path = Field(
         default_factory=lambda: platformdirs.user_cache_path(APP) / "models", description="Folder of the models."
     )
-    threads: int = Field(2, ge=1, le=256, description="Threads of the speech recogniser.")
+    threads: int = Field(1, ge=1, le=256, description="Threads of the speech recogniser. Measured on 2 cores: a second one makes it slower.")
 
 
 class ServerSettings(Area):
@@ -81,6 +81,39 @@ class ServicesSettings(Area):
     secret: SecretStr = Field(
         SecretStr(""),
         description="Signs the calls between services: 32 bytes or more, the same for all. Empty: drawn at start.",
+    )
+
+
+class TlsSettings(Area):
+    """Encryption on the way. PEM files, taken up by the next connection when they change; `voiceagent tls init` makes a set for development.
+
+    Doors are the gateway and the dashboard; internal are the calls between services, each of which shows a certificate to the other.
+    """
+
+    certificate: str = Field("", description="Certificate of the doors, with its chain. Empty: they speak plain HTTP.")
+    key: str = Field("", description="Its private key.")
+    client_ca: str = Field("", description="Callers of the doors must show a certificate of these authorities.")
+    minimum: Literal["1.2", "1.3"] = Field("1.2", description="Oldest version that is spoken; newer ones come first.")
+    hsts_s: int = Field(
+        31_536_000,
+        ge=0,
+        description="Seconds for which browsers are told to use TLS alone with this host. 0: not told.",
+    )
+    trusted_ca: str = Field(
+        "", description="By what `ask`, `talk` and `docs` know the gateway. Empty: the system's authorities."
+    )
+    client_certificate: str = Field(
+        "", description="Certificate and key in one file that `ask`, `talk` and `docs` show to the gateway."
+    )
+    internal_certificate: str = Field("", description="This service's certificate. Empty: services speak plain HTTP.")
+    internal_key: str = Field("", description="Its private key.")
+    internal_ca: str = Field("", description="Authority whose certificates services have; nobody else may call them.")
+    internal_crl: str = Field("", description="Certificates of internal_ca that are no longer good.")
+    internal_server_name: str = Field(
+        "", description="Name in every service's certificate. Empty: the host in its URL, which may be an address."
+    )
+    required: bool = Field(
+        False, description="Refuse to start when anything would leave this machine without verified TLS."
     )
 
 
@@ -237,6 +270,18 @@ class AnchorsSettings(Area):
     )
 
 
+class BackupSettings(Area):
+    """Backups: encrypted copies of database, objects and the organisations' wrapped keys, never of the root key or the backup key."""
+
+    dir: str = Field("{data}/backups", description="Folder of the backups, best on another disk or machine.")
+    key_url: str = Field(
+        "file://{data}/backup.key",
+        description="The key of the backups: file:///FILE (made at the first backup) or env:///NAME, 32 bytes in base64. Keep a copy elsewhere.",
+    )
+    keep: int = Field(7, ge=1, description="Backups that are kept; older ones go when a new one is whole.")
+    max_age_h: float = Field(26.0, gt=0, description="Hours after which the newest backup is told to be too old.")
+
+
 class LogSettings(Area):
     """What is logged, and how."""
 
@@ -290,6 +335,7 @@ class Settings(Area):
     models: ModelsSettings = ModelsSettings()
     server: ServerSettings = ServerSettings()
     services: ServicesSettings = ServicesSettings()
+    tls: TlsSettings = TlsSettings()
     discovery: DiscoverySettings = DiscoverySettings()
     identity: IdentitySettings = IdentitySettings()
     store: StoreSettings = StoreSettings()
@@ -307,6 +353,7 @@ class Settings(Area):
     recordings: RecordingsSettings = RecordingsSettings()
     keys: KeysSettings = KeysSettings()
     anchors: AnchorsSettings = AnchorsSettings()
+    backup: BackupSettings = BackupSettings()
     log: LogSettings = LogSettings()
     privacy: PrivacySettings = PrivacySettings()
     limits: LimitsSettings = LimitsSettings()
@@ -322,7 +369,17 @@ class Settings(Area):
     def service_urls(self, service: str) -> tuple[str, ...]:
         """Where a service answers: the URLs given, or its port on this machine."""
         given: tuple[str, ...] = getattr(self.services, service)
-        return given or (f"http://127.0.0.1:{getattr(self.server, f'{service}_port')}",)
+        return given or (f"{self.internal_scheme}://127.0.0.1:{getattr(self.server, f'{service}_port')}",)
+
+    @property
+    def scheme(self) -> str:
+        """What the gateway and the dashboard speak."""
+        return "https" if self.tls.certificate else "http"
+
+    @property
+    def internal_scheme(self) -> str:
+        """What services speak with each other."""
+        return "https" if self.tls.internal_certificate else "http"
 
 
 def areas() -> dict[str, type[Area]]:

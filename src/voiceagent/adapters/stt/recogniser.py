@@ -97,6 +97,8 @@ class Recogniser:
     def _run(self, view: Floats, wish: Wish, limit_tokens: int) -> _Run:
         encoded = self._model.encode(ctranslate2.StorageView.from_array(view))
         language = wish.language or self._spoken(encoded)
+        if wish.cancelled.is_set():  # half of the time is still to come, and the next call waits for it
+            return _Run(Attempt("", 0.0, 1.0), [], encoded, language)
         prompt = self.vocabulary.prompt(language, wish.context)
         (result,) = self._model.generate(
             encoded,

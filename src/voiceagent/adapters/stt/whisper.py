@@ -32,7 +32,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def open_stt(url: str, *, models: ModelPaths, threads: int = 2) -> WhisperStt:
+def open_stt(url: str, *, models: ModelPaths, threads: int = 1) -> WhisperStt:
     """The recogniser that `url` names; loads and warms the model, which takes about a second.
 
     `whisper:///` is the default model, `whisper:///NAME` another of the store, `whisper:///a/folder` one's own.

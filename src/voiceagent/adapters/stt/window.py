@@ -13,7 +13,7 @@ Floats = NDArray[np.float32]
 FULL_FRAMES = 3000
 """What Whisper was trained on: 30 s."""
 
-FLOOR_FRAMES = 1000
+FLOOR_FRAMES = 800
 PADDING_FRAMES = 500
 """Measured with bench/stt on 345 clips: less padding costs words in noise, a lower floor more second tries; more of either only time."""
 
@@ -27,7 +27,7 @@ _ZERO_LOG = -1.5
 
 
 def short_frames(samples: int) -> int:
-    """How many frames the cut window has for an utterance of so many samples: even, 1,000 to 3,000."""
+    """How many frames the cut window has for an utterance of so many samples: even, 800 to 3,000."""
     frames = max(FLOOR_FRAMES, -(-samples // HOP_SAMPLES) + PADDING_FRAMES)
     return min(FULL_FRAMES, frames + frames % 2)
 

@@ -12,14 +12,13 @@ from voiceagent.voice import turn_words as turn
 from voiceagent.voice.messages import Item, TurnDetection
 from voiceagent.voice.rules import segment_rules_of
 from voiceagent.voice.segment import Edge
+from voiceagent.voice.speech_in.ahead import Ahead
 from voiceagent.voice.speech_in.partial import StablePrefix
 from voiceagent.voice.speech_in.stream import SpeechIn
 from voiceagent.voice.stage import Asked, Stage, VoiceParts
 
 JUDGED_S = 8.0
 """The end-of-turn model looks at no more than this."""
-JUDGE_AFTER_S = 0.15
-"""The end-of-turn model lets the recogniser go first for so long at most."""
 SETTLE_AFTER_S = 8.0
 """Recognised speech before a pause is not recognised again once the turn is longer than this."""
 SETTLE_PAUSE_S = 0.3
@@ -38,7 +37,7 @@ class Caller:
         on_asked: Callable[[Asked], None],
         on_words: Callable[[str], None],
     ) -> None:
-        """on_asked: a turn is over.  on_words: what the open turn says so far, told at each of its pauses."""
+        """on_asked: a turn is over.  on_words: what the open turn says so far, told at its pauses and now and then between them."""
         self._stage = stage
         self._parts = parts
         self._language = language
@@ -56,6 +55,9 @@ class Caller:
         self._open_text = ""
         self._closing_pcm = b""
         self._stable = StablePrefix()
+        self._ahead = Ahead(stage.scope, parts.clock, self._hear_so_far, on_words)
+        self._told_speech = False
+        self._voiced = False
         self._marks: dict[str, float] = {}
         self.detect(self._detection)
         stage.scope.start(self._listen(), name="listen")
@@ -113,8 +115,13 @@ class Caller:
         if edge.kind == "started":
             if self._speech.open_from_s is None:
                 self._turn_from_s = edge.at_s
+            self._voiced = True
+            if self._told_speech:
+                self._ahead.begin()
             self._stage.happen(turn.SpeechBegan(now_s, self._time_of(edge.at_s)))
         else:
+            self._voiced = False
+            self._ahead.end()
             self._paused_from_s = edge.at_s
             self._marks = {"soft_end": now_s}
             self._stage.happen(turn.SpeechPaused(now_s, self._time_of(edge.at_s)))
@@ -142,6 +149,9 @@ class Caller:
                 padding_ms = self._detection.prefix_padding_ms if self._detection else 0
                 start_ms = max(0, round(self._turn_from_s * 1000) - padding_ms)
                 self._stage.tell(told.SpeechStarted(self._item_id, start_ms))
+                self._told_speech = True
+                if self._voiced:
+                    self._ahead.begin()
             case turn.CommitTurn(text, voiced_s):
                 self._commit(text, voiced_s, None)
             case turn.FailTurn(code):
@@ -165,6 +175,7 @@ class Caller:
         self._open_text = ""
 
     def _drop(self) -> None:
+        self._end_ahead()
         self._settled = self._open_text = ""
         self._stable = StablePrefix()
         self._speech.close()
@@ -175,30 +186,40 @@ class Caller:
             older.cancel()
         self._work[name] = self._stage.scope.start(work, name=name)  # type: ignore[arg-type]
 
+    async def _hear_so_far(self) -> str:
+        text = await self._heard(self._speech.turn_pcm())
+        self._tell_stable(text)
+        return text
+
     async def _recognise(self, revision: int) -> None:
         pcm, self._closing_pcm = self._closing_pcm or self._speech.turn_pcm(), b""
-        settings, settled = self._stage.settings, self._settled
+        settled = self._settled
         try:
-            transcript = await self._parts.stt.transcribe(
-                pcm, language=settings.language or self._language or None, prompt=settings.transcription_prompt
-            )
+            text = await self._heard(pcm)
         except Problem as problem:
             now_s = self._parts.clock.monotonic_s()
             self._stage.happen(turn.TranscriptionFailed(now_s, revision, problem.code))
             return
-        self._open_text = transcript.text
-        text = f"{settled} {transcript.text}".strip()
+        self._open_text = text.removeprefix(settled).strip()
         self._marks["transcript"] = self._parts.clock.monotonic_s()
-        stable = self._stable.grow(text)
-        if stable and self._stage.settings.transcription:
-            self._stage.tell(told.TranscriptDelta(self._item_id, stable))
+        self._tell_stable(text)
         self._on_words(text)
         self._stage.happen(turn.Transcribed(self._parts.clock.monotonic_s(), revision, text))
 
+    async def _heard(self, pcm: bytes) -> str:
+        """The words of the open turn: those of `pcm` after those that are settled. Raises the recogniser's Problem."""
+        settings, settled = self._stage.settings, self._settled
+        transcript = await self._parts.stt.transcribe(
+            pcm, language=settings.language or self._language or None, prompt=settings.transcription_prompt
+        )
+        return f"{settled} {transcript.text}".strip()
+
+    def _tell_stable(self, text: str) -> None:
+        stable = self._stable.grow(text)
+        if stable and self._stage.settings.transcription:
+            self._stage.tell(told.TranscriptDelta(self._item_id, stable))
+
     async def _judge(self, revision: int) -> None:
-        recognising = self._work.get("recognise")
-        if recognising is not None:  # the words are needed first, and both at once slow each other on two cores
-            await asyncio.wait({recognising}, timeout=JUDGE_AFTER_S)
         try:
             probability = await self._parts.turns.probability(self._speech.turn_pcm(last_s=JUDGED_S))
         except Problem:
@@ -222,8 +243,13 @@ class Caller:
         self._on_asked(Asked(item_id, text, audio_s, voiced_s, self._marks, error_code))
         self._marks = {}
         self._settled = self._open_text = ""
+        self._end_ahead()
         if self._detection is not None:
             self._speech.close()
+
+    def _end_ahead(self) -> None:
+        self._ahead.end()
+        self._told_speech = False
 
     def _tell_transcript(self, item_id: str, text: str, audio_s: float, error_code: str | None) -> None:
         rest = self._stable.finish(text)
