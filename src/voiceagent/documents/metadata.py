@@ -31,10 +31,23 @@ _WRITTEN_DATE = re.compile(
 )
 
 _TERM = re.compile(r"[^\W\d_][\w'-]{2,40}")
+_ORGANISATION = re.compile(
+    r"\b[A-Z][\w&'-]{1,30}(?: (?:and|&|[A-Z][\w&'-]{0,30})){0,5} (?:Inc|Incorporated|Ltd|Limited|LLC|LLP|PLC|plc|GmbH|AG|SE|KG|Corp|"
+    r"Corporation|Company|University|Institute|Foundation|Association|Commission|Department|Ministry|Agency|Hospital|Bank|Council|Society)\b"
+    r"|\b(?:University|Department|Ministry|Institute|Bank|Bureau|Office|Council) of(?: the)?(?: [A-Z][\w'-]{1,30}){1,4}"
+)
 _NAME = re.compile(r"\b[A-Z][a-z]{1,20}(?: (?:[A-Z]\. ?)?[A-Z][a-z]{1,20}){1,3}\b")
 _FOUND = {
     "emails": re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}\b"),
     "amounts": re.compile(r"(?:[$€£]\s?\d[\d.,]{0,14}\d|\b\d[\d.,]{0,14}\s?(?:EUR|USD|GBP|CHF|€|dollars|euros)\b)"),
+    "dates": re.compile(
+        rf"\b(?:\d{{4}}-\d{{2}}-\d{{2}}|\d{{1,2}}[./]\d{{1,2}}[./]\d{{4}}|(?:{'|'.join(_MONTHS)}) \d{{1,2}},? \d{{4}}|\d{{1,2}}\.? "
+        rf"(?:{'|'.join(_MONTHS)}) \d{{4}})\b",
+        re.IGNORECASE,
+    ),
+    "phones": re.compile(
+        r"(?<![\w.+-])(?:\+\d{1,3}[ ./-]?(?:\(0\))?|\(\d{2,5}\) ?|0)\d{1,5}(?:[ ./-]\d{2,5}){1,4}(?![\w-])|(?<![\w.-])\d{3}-\d{3}-\d{4}(?![\w-])"
+    ),
     "urls": re.compile(r"\bhttps?://[^\s<>\"')\]]{4,200}"),
 }
 _ENTITY_CHARS = 60_000
@@ -76,6 +89,8 @@ def describe(document: ParsedDocument, pieces: tuple[Piece, ...], file_name: str
         described["hidden"] = dict(document.hidden)
     if properties.get("text_recognised"):
         described["text_recognised"] = True
+    if properties.get("pages_not_recognised", "").isdigit():
+        described["pages_not_recognised"] = int(properties["pages_not_recognised"])
     return described
 
 
@@ -147,13 +162,16 @@ def keywords_of(pieces: tuple[Piece, ...]) -> list[str]:
 
 
 def entities_of(text: str) -> dict[str, list[str]]:
-    """Names, e-mail addresses, sums of money and addresses of pages, the commonest first."""
+    """Names, organisations, e-mail addresses, telephone numbers, dates, sums of money and addresses of pages, the commonest first."""
     sample = text[:_ENTITY_CHARS]
     found = {
         kind: [value for value, _ in Counter(pattern.findall(sample)).most_common(_ENTITIES)]
         for kind, pattern in _FOUND.items()
     }
-    found["names"] = [name for name, _ in Counter(_NAME.findall(sample)).most_common(_ENTITIES)]
+    organisations = Counter(_ORGANISATION.findall(sample))
+    found["organisations"] = [name for name, _ in organisations.most_common(_ENTITIES)]
+    others = _FOUND["dates"].sub(";", _ORGANISATION.sub(";", sample))
+    found["names"] = [name for name, _ in Counter(_NAME.findall(others)).most_common(_ENTITIES)]
     return {kind: values for kind, values in found.items() if values}
 
 

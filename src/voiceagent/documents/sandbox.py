@@ -51,17 +51,25 @@ class Sandbox:
         async with self._slots:
             with tempfile.TemporaryFile() as file:
                 await _fill(file, data)
+                document: ParsedDocument | None = None
                 try:
-                    return await self._read(file, file_format, password, ocr="")
+                    document = await self._read(file, file_format, password, ocr="")
+                    if not self._ocr or "pages_not_recognised" not in document.properties:
+                        return document
                 except ParseFailed as failure:
                     if failure.code != "no_text" or file_format.name != "pdf" or not self._ocr:
                         raise
                 file.seek(0)
-                return await self._read(file, file_format, password, ocr=self._ocr)
+                try:
+                    return await self._read(file, file_format, password, ocr=self._ocr)
+                except ParseFailed:
+                    if document is None:
+                        raise
+                    return document  # its other pages have text
 
     async def _read(self, file: IO[bytes], file_format: FileFormat, password: str, *, ocr: str) -> ParsedDocument:
         limits = self._limits
-        if ocr:  # recognition takes a second a page and more memory; it starts only when there was no text at all
+        if ocr:  # recognition takes a second a page and more memory; it starts only when pages are without text
             limits = replace(limits, cpu_s=_OCR_CPU_S, wall_s=_OCR_WALL_S, memory_bytes=_OCR_MEMORY_BYTES)
         options = json.dumps({"limits": asdict(limits), "password": password, "ocr": ocr})
         child = await _start(file, file_format.name, options)

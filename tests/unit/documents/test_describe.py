@@ -13,7 +13,7 @@ from tests.unit.documents.test_split import document_of
 from voiceagent.adapters.embed.hashed import HashedEmbedder
 from voiceagent.documents.classify import Classifier
 from voiceagent.documents.language import language_of
-from voiceagent.documents.metadata import date_of, dated, describe, title_of
+from voiceagent.documents.metadata import date_of, dated, describe, entities_of, title_of
 from voiceagent.documents.parse.clean import clean
 from voiceagent.documents.parsed import ParsedDocument
 from voiceagent.documents.parts import packed, unpacked
@@ -103,9 +103,30 @@ def test_a_document_is_described() -> None:
     described = describe(document, split(document), "pump_warranty-2024.pdf")
     assert (described["title"], described["language"], described["pages"]) == ("pump warranty 2024", "en", 1)
     assert "pump" in described["keywords"]  # type: ignore[operator]
-    assert described["entities"] == {"emails": ["help@example.org"], "amounts": ["$1,200.00"], "names": ["Anna Meyer"]}
+    assert described["entities"] == {
+        "emails": ["help@example.org"],
+        "amounts": ["$1,200.00"],
+        "dates": ["3 March 2024"],
+        "names": ["Anna Meyer"],
+    }
     assert "warranty covers the pump" in str(described["summary"])
     assert dated(described, text) == datetime(2024, 3, 3, tzinfo=UTC)
+
+
+def test_entities_are_told_apart() -> None:
+    text = (
+        "On March 3, 2024 Anna Miller of Acme Tools Inc met Bob J. Jones at the University of North Carolina. Call +49 30 1234 5678 or "
+        "555-123-4567, write a.b@mail.example.org. He paid $1,200.50 on 2024-05-06 to Northern Sea Bank; see https://example.org/a?b=1."
+    )
+    assert entities_of(text) == {
+        "emails": ["a.b@mail.example.org"],
+        "amounts": ["$1,200.50"],
+        "dates": ["March 3, 2024", "2024-05-06"],
+        "phones": ["+49 30 1234 5678", "555-123-4567"],
+        "urls": ["https://example.org/a?b=1."],
+        "organisations": ["Acme Tools Inc", "University of North Carolina", "Northern Sea Bank"],
+        "names": ["Anna Miller", "Bob J. Jones"],
+    }
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -71,6 +72,7 @@ class Task:
     limits: Limits = field(default_factory=Limits)
     properties: dict[str, str] = field(default_factory=dict)
     hidden: Counter[str] = field(default_factory=Counter)
+    started_s: float = field(default_factory=time.monotonic)
 
 
 class Reader(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,7 +24,9 @@ _BOLD_WEIGHT = 600
 _SAFE_CHARS_PER_PAGE = 200_000
 _MAX_ANNOTATIONS = 2_000
 _ANNOTATION_CHARS = 4_000
-_MIN_TEXT_CHARS = 1
+_LOOKED_AT_OBJECTS = 100
+_OCR_S = 120.0
+"""Recognition stops here, under the sandbox's limit: what was read by then is kept."""
 
 
 def read(task: Task) -> Iterator[list[Block]]:
@@ -81,11 +84,26 @@ def _page(document: pypdfium2.PdfDocument, index: int, task: Task) -> tuple[Page
         width, height = pdfium.FPDF_GetPageWidthF(page), pdfium.FPDF_GetPageHeightF(page)
         lines = _text_lines(page, Frame(page, width, height), task)
         extra = _annotations(document, page)
-        if task.ocr and sum(len(line.text) for line in lines) < _MIN_TEXT_CHARS:
-            extra = [*ocr.blocks_of(page, width, height, task), *extra]
+        if not lines and _has_picture(page):
+            extra = [*_recognised(page, width, height, task), *extra]
         return PageLines(lines, width, height), extra
     finally:
         pdfium.FPDF_ClosePage(page)
+
+
+def _recognised(page: Any, width: float, height: float, task: Task) -> list[Block]:
+    """The words of a scanned page; nothing, and the page counted, when there is no recogniser or its time is over."""
+    if task.ocr and time.monotonic() - task.started_s < _OCR_S:
+        return ocr.blocks_of(page, width, height, task)
+    missed = int(task.properties.get("pages_not_recognised", "0"))
+    task.properties["pages_not_recognised"] = str(missed + 1)
+    return []
+
+
+def _has_picture(page: Any) -> bool:
+    kinds = (pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_FORM, pdfium.FPDF_PAGEOBJ_PATH)  # letters may be drawn, too
+    count = min(pdfium.FPDFPage_CountObjects(page), _LOOKED_AT_OBJECTS)
+    return any(pdfium.FPDFPageObj_GetType(pdfium.FPDFPage_GetObject(page, at)) in kinds for at in range(count))
 
 
 def _text_lines(page: Any, frame: Frame, task: Task) -> list[Line]:
