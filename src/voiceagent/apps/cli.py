@@ -9,6 +9,7 @@ import structlog
 import typer
 from typer.exceptions import TyperException
 
+from voiceagent.apps.backup import commands as backup
 from voiceagent.apps.commands import (
     admin,
     ask,
@@ -55,6 +56,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(docs.app, name="docs")
 app.add_typer(audit.app, name="audit")
 app.add_typer(encryption.app, name="encryption")
+app.add_typer(backup.app, name="backup")
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ import uvloop
 
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.settings import Settings
-from voiceagent.kit.errors import DeadlineExceeded, Misconfigured, StorageFull
+from voiceagent.kit.errors import Conflict, DeadlineExceeded, Misconfigured, StorageFull
 from voiceagent.kit.retry import retried
 from voiceagent.web.serve import Listener, Servers
 
@@ -29,6 +29,8 @@ FREE_BYTES = 64 * 2**20
 """Less room than this on the data folder's disk and nothing starts: what callers say could not be stored."""
 
 EXIT_AT_ONCE = 130
+RESTORING = ".restoring"
+"""In the data folder while a restore is not yet whole: nothing starts on it."""
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
@@ -67,6 +69,7 @@ async def live(process: Process, settings: Settings) -> None:
 
     Raises Misconfigured, StorageFull and DeadlineExceeded problems that name what to do.
     """
+    _refuse_half(settings.data.dir.expanduser())
     stop = asyncio.Event()
     _own_signals(stop)
     async with data_folder(settings.data.dir, process.name), _parts(process, settings) as parts:
@@ -111,6 +114,14 @@ async def _serve(parts: Parts, servers: Servers, stopping: asyncio.Task[Any]) ->
     await parts.drain()
     await servers.stop()
     await failing
+
+
+def _refuse_half(folder: Path) -> None:
+    """A restore that was stopped has left half an installation: nobody may be served from it."""
+    if (folder / RESTORING).exists():
+        raise Conflict(
+            "restore_unfinished", f"a restore into {folder} did not end: run `voiceagent backup restore` again"
+        )
 
 
 def _own_signals(stop: asyncio.Event) -> None:

@@ -25,6 +25,12 @@ _ID_BYTES, _PREFIX_BYTES, _TAG_BYTES = 16, 7, 16
 _HEAD_BYTES = len(MAGIC) + _ID_BYTES + _PREFIX_BYTES
 
 
+def key_object(name: str, head: bytes) -> str | None:
+    """The object with the key of the one called `name` that begins with `head`; None when that one is not sealed."""
+    is_sealed = head.startswith(MAGIC) and len(head) >= _HEAD_BYTES
+    return _key_name(name.partition("/")[0], _id_in(head)) if is_sealed else None
+
+
 class SealedBlobs:
     """Implements ports.blobs.BlobStore on `inner`."""
 

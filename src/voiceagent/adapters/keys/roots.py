@@ -19,7 +19,12 @@ _ROOT_ID = "root"
 
 
 def open_keys(url: str, *, ring: BlobStore, clock: Clock | None = None) -> KeyRing:
-    """The tenants' keys in `ring`, under the root key of `url`: 32 bytes in base64.
+    """The tenants' keys in `ring`, under the root key of `url`: 32 bytes in base64. Raises what `read_key` raises."""
+    return KeyRing(WrappingKey(_ROOT_ID, read_key(url)), ring, clock or SystemClock())
+
+
+def read_key(url: str) -> bytes:
+    """The 32 bytes of a root key; a file that is not there is made.
 
     Raises Misconfigured `keys_url`, `root_key_unreadable`, `root_key_bad`, `root_key_exposed`.
     """
@@ -30,7 +35,7 @@ def open_keys(url: str, *, ring: BlobStore, clock: Clock | None = None) -> KeyRi
         text = _from_environment(place.strip("/"))
     else:
         raise Misconfigured("keys_url", "the keys' URL is file:///FILE or env:///NAME", param="keys.url")
-    return KeyRing(WrappingKey(_ROOT_ID, _decoded(text)), ring, clock or SystemClock())
+    return _decoded(text)
 
 
 def _from_environment(name: str) -> str:
