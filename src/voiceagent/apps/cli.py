@@ -25,6 +25,7 @@ from voiceagent.apps.commands import (
     talk,
     users,
 )
+from voiceagent.apps.commands.custody import tls
 from voiceagent.apps.commands.outcome import (
     EXIT_CODES,
     INTERRUPTED,
@@ -57,6 +58,7 @@ app.add_typer(docs.app, name="docs")
 app.add_typer(audit.app, name="audit")
 app.add_typer(encryption.app, name="encryption")
 app.add_typer(backup.app, name="backup")
+app.add_typer(tls.app, name="tls")
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ def listener(parts: Parts) -> Listener:
     auth = ServiceAuthenticator(ServiceTokens(parts.service_keys), "dashboard")
     app = create_app("dashboard", title="voiceagent dashboard", auth=auth, options=parts.app_options())
     app.add_middleware(Page, folder=PAGE, gateway_port=server.gateway_port)
-    return Listener(app, server.dashboard_port, server.host)
+    return Listener(app, server.dashboard_port, server.host, parts.tls.doors, parts.settings.tls.hsts_s)
 
 
 class Page:

@@ -31,7 +31,7 @@ def listener(parts: Parts, documents: DocumentService) -> Listener:
     server = parts.settings.server
     auth = ServiceAuthenticator(ServiceTokens(parts.service_keys), "documents")
     app = create_documents(_document_parts(parts), auth=auth, service=documents, options=parts.app_options())
-    return Listener(app, server.documents_port, server.internal_host)
+    return Listener(app, server.documents_port, server.internal_host, parts.tls.internal)
 
 
 def _document_parts(parts: Parts) -> DocumentParts:

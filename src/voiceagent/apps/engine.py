@@ -44,7 +44,7 @@ def listener(parts: Parts, engine: EngineService) -> Listener:
     server = parts.settings.server
     auth = ServiceAuthenticator(ServiceTokens(parts.service_keys), "engine")
     app = create_engine(engine, auth=auth, embedder=parts.embed, options=parts.app_options())
-    return Listener(app, server.engine_port, server.internal_host)
+    return Listener(app, server.engine_port, server.internal_host, parts.tls.internal)
 
 
 async def warm(engine: EngineService) -> None:

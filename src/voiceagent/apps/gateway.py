@@ -35,14 +35,14 @@ def listener(parts: Parts, find: Find | None = None) -> Listener:
             app=parts.app_options(origins(settings)),
             quotas=quotas(limits),
             rates=GatewayRates(caller=Rate("caller", limits.requests_per_s, limits.request_burst)),
-            link=LinkOptions(find=find),
+            link=LinkOptions(find=find, tls=parts.tls.caller),
             oidc=_oidc(settings),
         )
     )
     sockets = app.state.gateway.links.sockets
     if parts.apart:
         parts.at_drain(lambda: sockets.ended(within_s=settings.server.drain_s))
-    return Listener(app, settings.server.gateway_port, settings.server.host)
+    return Listener(app, settings.server.gateway_port, settings.server.host, parts.tls.doors, settings.tls.hsts_s)
 
 
 def quotas(limits: LimitsSettings) -> QuotaRates:
@@ -68,14 +68,14 @@ def _oidc(settings: Settings) -> OidcOptions | None:
     identity, server = settings.identity, settings.server
     if not identity.oidc_issuer:
         return None
-    public = identity.public_url or f"http://localhost:{server.gateway_port}"
+    public = identity.public_url or f"{settings.scheme}://localhost:{server.gateway_port}"
     return OidcOptions(
         issuer=identity.oidc_issuer,
         client_id=identity.oidc_client_id,
         client_secret=identity.oidc_client_secret.get_secret_value(),
         role=identity.oidc_role,
         redirect_uri=f"{public.rstrip('/')}/api/v1/auth/oidc/callback",
-        return_to=identity.dashboard_url or f"http://localhost:{server.dashboard_port}/",
+        return_to=identity.dashboard_url or f"{settings.scheme}://localhost:{server.dashboard_port}/",
     )
 
 
@@ -83,7 +83,7 @@ def origins(settings: Settings) -> tuple[str, ...]:
     """Browser origins that may call: the dashboard under the names of this machine, and what the operator allows."""
     server = settings.server
     hosts = dict.fromkeys(("127.0.0.1", "localhost", server.host))
-    return (*(f"http://{host}:{server.dashboard_port}" for host in hosts), *server.allowed_origins)
+    return (*(f"{settings.scheme}://{host}:{server.dashboard_port}" for host in hosts), *server.allowed_origins)
 
 
 async def prepare(parts: Parts) -> Credentials | None:

@@ -10,6 +10,7 @@ import structlog
 
 from voiceagent import __version__
 from voiceagent.apps.build import opened
+from voiceagent.apps.custody.contexts import TlsContexts
 from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.keyring import service_keys
 from voiceagent.apps.places import Places
@@ -48,6 +49,7 @@ class Parts:
         self.settings = settings
         self.apart = apart
         self.service_keys = service_keys(settings, apart=apart)
+        self.tls = TlsContexts(settings.tls)
         self.clock: Clock = SystemClock()
         self.models = ModelStore(settings.models.dir.expanduser())
         self._open: dict[str, Any] = {}
@@ -85,7 +87,7 @@ class Parts:
 
         urls = self.settings.service_urls(service)
         self._open[service] = await opened(
-            service, urls[0], service_token=token, urls=urls, find=await self.places.find()
+            service, urls[0], service_token=token, urls=urls, find=await self.places.find(), tls=self.tls.caller
         )
         return self._open[service]
 

@@ -84,4 +84,4 @@ def own_url(settings: Settings, service: str) -> str:
     if host in _WILDCARDS:
         host = socket.gethostbyname(socket.gethostname())
     host = f"[{host}]" if ":" in host else host
-    return f"http://{host}:{getattr(settings.server, f'{service}_port')}"
+    return f"{settings.internal_scheme}://{host}:{getattr(settings.server, f'{service}_port')}"

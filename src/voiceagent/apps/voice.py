@@ -31,7 +31,7 @@ def listener(parts: Parts, engine: Engine) -> Listener:
     )
     auth = ServiceAuthenticator(ServiceTokens(parts.service_keys), "voice")
     app = create_voice(server_parts, auth=auth, options=parts.app_options())
-    return Listener(app, settings.server.voice_port, settings.server.internal_host)
+    return Listener(app, settings.server.voice_port, settings.server.internal_host, parts.tls.internal)
 
 
 def _sessions(parts: Parts, engine: Engine) -> Sessions:

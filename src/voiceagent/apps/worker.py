@@ -24,7 +24,7 @@ def _listener(parts: Parts) -> Listener:
         return {"store": store, "blobs": blobs}
 
     app.state.ready = ready
-    return Listener(app, server.worker_port, server.internal_host)
+    return Listener(app, server.worker_port, server.internal_host, parts.tls.internal)
 
 
 async def _compose(parts: Parts) -> Sequence[Listener]:

@@ -7,12 +7,15 @@ import contextlib
 import errno
 import logging
 import socket
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voiceagent.kit.errors import Misconfigured, Problem
 from voiceagent.web.protocols import protocol_options
@@ -22,11 +25,30 @@ DRAIN_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An app and where it listens. port 0 takes a free one."""
+    """An app and where it listens. port 0 takes a free one.  tls: nothing but TLS is spoken.  hsts_s: for so long browsers are told to use nothing else."""
 
     app: FastAPI
     port: int
     host: str = "127.0.0.1"
+    tls: ssl.SSLContext | None = None
+    hsts_s: int = 0
+
+
+class _StrictTransport:
+    """Tells browsers to come over TLS alone (RFC 6797), on every answer."""
+
+    def __init__(self, app: ASGIApp, for_s: int) -> None:
+        self._app = app
+        self._value = f"max-age={for_s}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message.setdefault("headers", [])
+                MutableHeaders(scope=message)["strict-transport-security"] = self._value
+            await send(message)
+
+        await self._app(scope, receive, told if scope["type"] == "http" else send)
 
 
 class _QuietServer(uvicorn.Server):
@@ -115,8 +137,12 @@ class Servers:
     def _server(self, listener: Listener) -> _QuietServer:
         # uvicorn logs addresses with their query strings on INFO, and queries may hold tickets
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        tls = listener.tls
         config = uvicorn.Config(
-            listener.app, timeout_graceful_shutdown=max(1, round(self._drain_s)), **protocol_options()
+            _StrictTransport(listener.app, listener.hsts_s) if tls and listener.hsts_s else listener.app,
+            timeout_graceful_shutdown=max(1, round(self._drain_s)),
+            ssl_context_factory=(lambda _config, _default: tls) if tls else None,
+            **protocol_options(),
         )
         return _QuietServer(config)
 

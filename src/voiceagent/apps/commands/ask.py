@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import wave
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 from rich.table import Table
 
 from voiceagent.apps.commands.options import (
+    CaOption,
     ConfigOption,
     DataDirOption,
     JsonOption,
@@ -17,6 +19,7 @@ from voiceagent.apps.commands.options import (
     SetOption,
     UrlOption,
     api_key,
+    gateway_tls,
     gateway_url,
     loaded,
 )
@@ -54,6 +57,7 @@ def ask(
     ] = None,
     url: UrlOption = None,
     key: KeyOption = None,
+    ca: CaOption = None,
     config: ConfigOption = None,
     sets: SetOption = None,
     data_dir: DataDirOption = None,
@@ -61,17 +65,17 @@ def ask(
 ) -> None:
     """Speak a recording to the running platform in real time; print what was heard and answered, and how long each stage took."""
     settings = loaded(config, sets, data_dir).settings
-    asked = spoken(audio, gateway_url(settings, url), api_key(settings, key))
+    asked = spoken(audio, gateway_url(settings, url), api_key(settings, key), gateway_tls(settings, ca))
     if output is not None:
         write_wav(output, asked)
     show(asked, output, as_json=as_json)
 
 
-def spoken(audio: Path, url: str, key: str) -> Asked:
+def spoken(audio: Path, url: str, key: str, tls: ssl.SSLContext | None = None) -> Asked:
     """Ask the recording at the gateway. Raises InvalidInput for a file that cannot be read, and what realtime.ask raises."""
 
     async def conversation() -> Asked:
-        return await ask_gateway(url, key, await _wire_pcm(audio))
+        return await ask_gateway(url, key, await _wire_pcm(audio), tls=tls)
 
     return run(conversation())
 

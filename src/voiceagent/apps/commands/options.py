@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from voiceagent.apps.run import warn
 from voiceagent.apps.settings import Settings
 from voiceagent.kit.errors import InvalidInput
 from voiceagent.kit.log import configure_logging
+from voiceagent.kit.tls import TlsFiles, client_context
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML).", show_default=False)]
 SetOption = Annotated[
@@ -35,6 +37,10 @@ KeyOption = Annotated[
 ]
 UrlOption = Annotated[
     str | None, typer.Option("--url", help="Address of the gateway.", show_default="http://127.0.0.1:8080")
+]
+CaOption = Annotated[
+    str | None,
+    typer.Option("--ca", help="File with the authority of an https gateway.", show_default="tls.trusted_ca"),
 ]
 
 
@@ -79,4 +85,10 @@ def gateway_url(settings: Settings, given: str | None) -> str:
     """The gateway's address without a slash at its end."""
     server = settings.server
     host = "127.0.0.1" if server.host in ("", "0.0.0.0", "::") else server.host  # noqa: S104 - an address to call, not to bind
-    return (given or f"http://{host}:{server.gateway_port}").rstrip("/")
+    return (given or f"{settings.scheme}://{host}:{server.gateway_port}").rstrip("/")
+
+
+def gateway_tls(settings: Settings, ca: str | None = None) -> ssl.SSLContext | None:
+    """How an https gateway is verified; None when the settings say nothing. Raises Misconfigured `certificate_unreadable`."""
+    files = TlsFiles(settings.tls.client_certificate, ca=ca or settings.tls.trusted_ca)
+    return client_context(files) if files != TlsFiles() else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import ssl
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -100,7 +101,13 @@ class _Question:
 
 
 async def ask(
-    url: str, key: str, pcm: bytes, *, told: Callable[[str, str], None] | None = None, clock: Clock | None = None
+    url: str,
+    key: str,
+    pcm: bytes,
+    *,
+    told: Callable[[str, str], None] | None = None,
+    clock: Clock | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Asked:
     """Speak `pcm` (mono s16le, 24 kHz) to the gateway at `url` in real time; return once it is answered.
 
@@ -109,7 +116,7 @@ async def ask(
     """
     ticking = clock or SystemClock()
     question = _Question(ticking, told or (lambda _kind, _words: None))
-    async with connected(url, key) as socket:
+    async with connected(url, key, tls) as socket:
         listening = asyncio.create_task(_listen(socket, question))
         speaking = asyncio.create_task(_speak(socket, pcm, question, ticking))
         try:
@@ -182,17 +189,20 @@ def loudest(pcm: bytes) -> int:
 
 
 class connected:
-    """`async with connected(url, key) as socket`: a realtime session whose `session.created` has arrived."""
+    """`async with connected(url, key) as socket`: a realtime session whose `session.created` has arrived. tls: how an https gateway is verified."""
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, tls: ssl.SSLContext | None = None) -> None:
         self._url = url.replace("http", "ws", 1) + "/v1/realtime?model=voiceagent"
         self._headers = {"Authorization": f"Bearer {key}"}
         self._client = aiohttp.ClientSession()
+        self._tls = tls or True
 
     async def __aenter__(self) -> aiohttp.ClientWebSocketResponse:
         try:
             async with asyncio.timeout(CONNECT_S):
-                socket = await self._client.ws_connect(self._url, headers=self._headers, max_msg_size=2**24, compress=0)
+                socket = await self._client.ws_connect(
+                    self._url, headers=self._headers, max_msg_size=2**24, compress=0, ssl=self._tls
+                )
                 await socket.receive_json()
                 return socket
         except (aiohttp.ClientError, TimeoutError, TypeError, OSError) as error:
@@ -204,6 +214,11 @@ class connected:
 
 
 def _unreachable(url: str, error: BaseException) -> Problem:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return Unavailable(
+            "gateway_not_trusted",
+            f"the certificate of {url} is not good here; name its authority with --ca or tls.trusted_ca",
+        )
     status = error.status if isinstance(error, aiohttp.WSServerHandshakeError) else 0
     if status in (401, 403):
         return Unauthenticated(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ from voiceagent.apps.commands.options import (
     JsonOption,
     SetOption,
     api_key,
+    gateway_tls,
     gateway_url,
     loaded,
     settled,
@@ -41,7 +43,10 @@ HostOption = Annotated[
     str | None, typer.Option("--host", help="Address of gateway and dashboard.", show_default="127.0.0.1")
 ]
 PublicOption = Annotated[
-    bool, typer.Option("--allow-public", help="Allow addresses that other machines reach. Put a TLS proxy before them.")
+    bool,
+    typer.Option(
+        "--allow-public", help="Allow addresses that other machines reach: with tls.certificate, or behind a TLS proxy."
+    ),
 ]
 POLL_S = 0.2
 
@@ -119,19 +124,20 @@ def demo(
     arguments = [f"--config={config}"] if config else []
     arguments += [f"--data-dir={data_dir}"] if data_dir else []
     arguments += [f"--set={one}" for one in sets or []]
-    with _platform(arguments, url, settings.server.ready_s):
-        asked = spoken(audio, url, api_key(settings, None))
+    tls = gateway_tls(settings)
+    with _platform(arguments, url, settings.server.ready_s, tls):
+        asked = spoken(audio, url, api_key(settings, None), tls)
     write_wav(output, asked)
     show(asked, output, as_json=as_json)
 
 
 def announce(parts: Parts, credentials: Any) -> None:
     """Tell where everything is; on the first start also what is shown only once."""
-    server = parts.settings.server
+    server, scheme = parts.settings.server, parts.settings.scheme
     out.print("[bold green]ready[/]")
-    out.print(f"  talk in a browser   http://{server.host}:{server.dashboard_port}")
-    out.print(f"  realtime clients    ws://{server.host}:{server.gateway_port}/v1/realtime")
-    out.print(f"  OpenAI-style API    http://{server.host}:{server.gateway_port}/v1")
+    out.print(f"  talk in a browser   {scheme}://{server.host}:{server.dashboard_port}")
+    out.print(f"  realtime clients    {scheme.replace('http', 'ws')}://{server.host}:{server.gateway_port}/v1/realtime")
+    out.print(f"  OpenAI-style API    {scheme}://{server.host}:{server.gateway_port}/v1")
     if isinstance(credentials, Credentials):
         out.print("  shown once, keep them:")
         out.print(f"    sign-in           {credentials.email}   password {credentials.password}", markup=False)
@@ -155,12 +161,12 @@ def _with(sets: list[str] | None, host: str | None, allow_public: bool) -> list[
 
 
 @contextmanager
-def _platform(arguments: list[str], url: str, within_s: float) -> Iterator[None]:
+def _platform(arguments: list[str], url: str, within_s: float, tls: ssl.SSLContext | None) -> Iterator[None]:
     """The platform in a process of its own, as a user would start it, from ready to stopped."""
     child = subprocess.Popen([sys.executable, "-m", "voiceagent.apps.cli", "up", *arguments], stdout=sys.stderr)  # noqa: S603 - our own program
     try:
         err.print("starting the platform", style="dim")
-        _await_ready(child, f"{url}/health/ready", within_s)
+        _await_ready(child, f"{url}/health/ready", within_s, tls)
         yield
     finally:
         child.send_signal(signal.SIGTERM)
@@ -171,13 +177,13 @@ def _platform(arguments: list[str], url: str, within_s: float) -> Iterator[None]
             child.wait()
 
 
-def _await_ready(child: subprocess.Popen[bytes], url: str, within_s: float) -> None:
+def _await_ready(child: subprocess.Popen[bytes], url: str, within_s: float, tls: ssl.SSLContext | None) -> None:
     ends_at_s = time.monotonic() + within_s
     while time.monotonic() < ends_at_s:
         if child.poll() is not None:
             raise Misconfigured("platform_ended", "the platform ended while it started; its message stands above")
         try:
-            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - an address of this machine
+            with urllib.request.urlopen(url, timeout=2, context=tls) as answer:  # noqa: S310 - an address of this machine
                 if answer.status == 200:
                     return
         except (urllib.error.URLError, OSError):

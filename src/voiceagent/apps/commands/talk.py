@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import ssl
 import threading
 from typing import Any
 
@@ -12,12 +13,14 @@ import aiohttp
 import typer
 
 from voiceagent.apps.commands.options import (
+    CaOption,
     ConfigOption,
     DataDirOption,
     KeyOption,
     SetOption,
     UrlOption,
     api_key,
+    gateway_tls,
     gateway_url,
     loaded,
 )
@@ -44,6 +47,7 @@ def register(app: typer.Typer) -> None:
 def talk(
     url: UrlOption = None,
     key: KeyOption = None,
+    ca: CaOption = None,
     config: ConfigOption = None,
     sets: SetOption = None,
     data_dir: DataDirOption = None,
@@ -55,7 +59,7 @@ def talk(
             "talking needs the audio library: pip install 'voiceagent[talk]', and on Debian apt install libportaudio2",
         )
     settings = loaded(config, sets, data_dir).settings
-    run(_conversation(gateway_url(settings, url), api_key(settings, key)))
+    run(_conversation(gateway_url(settings, url), api_key(settings, key), gateway_tls(settings, ca)))
 
 
 class Speaker:
@@ -91,7 +95,7 @@ class Speaker:
             return self._item_id, self._played_bytes * 1000 // (WIRE_RATE_HZ * SAMPLE_BYTES)
 
 
-async def _conversation(url: str, key: str) -> None:
+async def _conversation(url: str, key: str, tls: ssl.SSLContext | None = None) -> None:
     speaker = Speaker()
     heard: asyncio.Queue[bytes] = asyncio.Queue(_WAITING_FRAMES)
     loop = asyncio.get_running_loop()
@@ -100,7 +104,7 @@ async def _conversation(url: str, key: str) -> None:
         loop.call_soon_threadsafe(_offer, heard, bytes(recorded))
         played[:] = speaker.take(len(played))
 
-    async with connected(url, key) as socket:
+    async with connected(url, key, tls) as socket:
         out.print("speak; Ctrl-C ends", style="dim")
         with _sound_card(exchange):
             tasks = [asyncio.create_task(part) for part in (_send(socket, heard, speaker), _receive(socket, speaker))]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
-
+from voiceagent.apps.config.transit import in_the_clear, is_loopback
 from voiceagent.apps.settings import Settings
 from voiceagent.kit.errors import Misconfigured
 
@@ -12,7 +11,7 @@ _SAMPLES = ("changeme", "change-me", "change_me", "secret", "password", "example
 
 
 def check(settings: Settings) -> tuple[str, ...]:
-    """Warnings for the operator. Raises Misconfigured `weak_secret` or `public_bind_refused`."""
+    """Warnings for the operator. Raises Misconfigured `weak_secret`, `public_bind_refused` or `tls_required`."""
     _refuse_weak("services.secret", settings.services.secret.get_secret_value())
     _refuse_weak("identity.token_secret", settings.identity.token_secret.get_secret_value())
     _refuse_weak("server.scrape_token", settings.server.scrape_token.get_secret_value())
@@ -28,13 +27,18 @@ def _warned(settings: Settings) -> list[str]:
         if not server.allow_public:
             raise Misconfigured(
                 "public_bind_refused",
-                f"{name} is {host}: other machines could reach the platform. If that is meant, put a TLS proxy before it and "
-                "start with --allow-public (server.allow_public = true)",
+                f"{name} is {host}: other machines could reach the platform. If that is meant, set tls.certificate or put a TLS proxy "
+                "before it, and start with --allow-public (server.allow_public = true)",
                 param=name,
             )
+    clear = in_the_clear(settings)
+    if settings.tls.required and clear:
+        name, why = next(iter(clear.items()))
+        raise Misconfigured("tls_required", f"tls.required is set, and {name} {why}", param=name)
     return [
         f"{name} is {host}: other machines reach it WITHOUT ENCRYPTION unless a TLS proxy stands before it"
         for name, host in public.items()
+        if name in clear
     ]
 
 
@@ -50,13 +54,3 @@ def _refuse_weak(name: str, secret: str) -> None:
             "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'",
             param=name,
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

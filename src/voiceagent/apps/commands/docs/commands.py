@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -13,6 +14,7 @@ from voiceagent.apps.commands.docs.adding import Added, Adding, files_of
 from voiceagent.apps.commands.docs.library import Library, library
 from voiceagent.apps.commands.docs.screen import Bars
 from voiceagent.apps.commands.options import (
+    CaOption,
     ConfigOption,
     DataDirOption,
     JsonOption,
@@ -20,6 +22,7 @@ from voiceagent.apps.commands.options import (
     SetOption,
     UrlOption,
     api_key,
+    gateway_tls,
     gateway_url,
     loaded,
 )
@@ -45,6 +48,7 @@ def add(
     ] = None,
     url: UrlOption = None,
     key: KeyOption = None,
+    ca: CaOption = None,
     config: ConfigOption = None,
     sets: SetOption = None,
     data_dir: DataDirOption = None,
@@ -64,7 +68,7 @@ def add(
                 await adding.watch(paths)
             return results
 
-    results = _called(loaded(config, sets, data_dir).settings, url, key, added)
+    results = _called(_Gateway(loaded(config, sets, data_dir).settings, url, key, ca), added)
     _show_added(results, as_json=as_json)
     failed = sum(bool(one.code) for one in results)
     if failed:
@@ -78,6 +82,7 @@ def search(
     collection: CollectionOption = None,
     url: UrlOption = None,
     key: KeyOption = None,
+    ca: CaOption = None,
     config: ConfigOption = None,
     sets: SetOption = None,
     data_dir: DataDirOption = None,
@@ -88,7 +93,7 @@ def search(
     async def found(books: Library) -> list[dict[str, Any]]:
         return await books.search(query, limit=limit, collection_ids=collection or None)
 
-    passages = _called(loaded(config, sets, data_dir).settings, url, key, found)
+    passages = _called(_Gateway(loaded(config, sets, data_dir).settings, url, key, ca), found)
     if as_json:
         print_json(passages)
         return
@@ -105,6 +110,7 @@ def ask(
     collection: CollectionOption = None,
     url: UrlOption = None,
     key: KeyOption = None,
+    ca: CaOption = None,
     config: ConfigOption = None,
     sets: SetOption = None,
     data_dir: DataDirOption = None,
@@ -115,7 +121,7 @@ def ask(
     async def answered(books: Library) -> dict[str, Any]:
         return await books.ask(question, agent_id=agent, collection_ids=collection or None)
 
-    answer = _called(loaded(config, sets, data_dir).settings, url, key, answered)
+    answer = _called(_Gateway(loaded(config, sets, data_dir).settings, url, key, ca), answered)
     if as_json:
         print_json(answer)
         return
@@ -126,11 +132,23 @@ def ask(
         )
 
 
-def _called(settings: Settings, url: str | None, key: str | None, call: Callable[[Library], Awaitable[T]]) -> T:
-    address, secret = gateway_url(settings, url), api_key(settings, key)
+@dataclass(frozen=True, slots=True)
+class _Gateway:
+    """The gateway as settings and options name it."""
+
+    settings: Settings
+    url: str | None
+    key: str | None
+    ca: str | None
+
+
+def _called(gateway: _Gateway, call: Callable[[Library], Awaitable[T]]) -> T:
+    settings = gateway.settings
+    address, secret = gateway_url(settings, gateway.url), api_key(settings, gateway.key)
+    tls = gateway_tls(settings, gateway.ca)
 
     async def work() -> T:
-        async with library(address, secret) as books:
+        async with library(address, secret, tls) as books:
             return await call(books)
 
     return run(work())

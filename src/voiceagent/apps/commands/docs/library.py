@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -73,6 +74,9 @@ class Library:
         try:
             async with self._http.request(method, self._url + path, timeout=timeout, **body) as answer:
                 told = await answer.json(content_type=None)
+        except aiohttp.ClientConnectorCertificateError as error:
+            message = f"the certificate of {self._url} is not good here; name its authority with --ca or tls.trusted_ca"
+            raise Unavailable("gateway_not_trusted", message) from error
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise Unavailable("gateway_unavailable", f"{self._url} does not answer") from error
         if answer.status >= 400 or not isinstance(told, dict):
@@ -81,9 +85,10 @@ class Library:
 
 
 @asynccontextmanager
-async def library(url: str, key: str) -> AsyncIterator[Library]:
-    """The library at the gateway `url`."""
-    async with aiohttp.ClientSession(headers={"authorization": f"Bearer {key}"}) as http:
+async def library(url: str, key: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[Library]:
+    """The library at the gateway `url`. tls: how an https gateway is verified."""
+    connector = aiohttp.TCPConnector(ssl=tls or True)
+    async with aiohttp.ClientSession(headers={"authorization": f"Bearer {key}"}, connector=connector) as http:
         yield Library(http, url)
 
 
