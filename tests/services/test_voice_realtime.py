@@ -323,6 +323,19 @@ async def test_events_of_ours_are_for_clients_that_ask(sessions: Sessions, asked
         assert (await socket.receive())["type"] == expected
 
 
+async def test_a_caller_who_waits_is_told_that_the_call_lives_until_it_has_its_answer(sessions: Sessions) -> None:
+    async with connect(app_of(sessions), query={"extensions": "true"}) as socket:
+        await socket.receive()
+        (session,) = sessions.opened
+        session.owes = True
+        async with asyncio.timeout(20):
+            for _ in range(2):
+                assert (await socket.receive())["type"] == "voiceagent.working"
+        session.owes = False
+        session.tell(told.AudioCleared())
+        assert (await socket.receive())["type"] == "input_audio_buffer.cleared"
+
+
 async def test_a_client_that_vanishes_ends_its_session(sessions: Sessions) -> None:
     async with connect(app_of(sessions)) as socket:
         await socket.receive()

@@ -126,6 +126,10 @@ class Apart:
             self._spawn(instance)
         self.await_ready(*services)
 
+    def spawn(self, name: str) -> None:
+        """Start a process again that has ended; does not wait for it."""
+        self._spawn(self.running[name])
+
     def _spawn(self, instance: Instance) -> None:
         environment = self.environment(instance.name.replace(":", "-"), instance.service, instance.port)
         with instance.said.open("ab") as log:

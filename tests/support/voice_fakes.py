@@ -49,6 +49,7 @@ class FakeSession:
         self.settings = settings
         self.calls: list[tuple[Any, ...]] = []
         self.heard_bytes = 0
+        self.owes = False
         self.closed: list[str] = []
         self.fails_with: Exception | None = None
         self._out: asyncio.Queue[SessionEvent | None] = asyncio.Queue()

@@ -25,14 +25,15 @@ ADAPTERS: dict[str, dict[str, str]] = {
     "anchors": {"file": "voiceagent.adapters.anchors.file:open_anchors"},
     "vectors": {
         "local": "voiceagent.adapters.vectors.local:open_vectors",
+        **dict.fromkeys(("weaviate", "weaviates"), "voiceagent.adapters.vectors.weaviate:open_vectors"),
     },
     "cache": {
         "memory": "voiceagent.adapters.cache.memory:open_cache",
-        "redis": "voiceagent.adapters.cache.redis:open_cache",
+        **dict.fromkeys(("redis", "rediss"), "voiceagent.adapters.cache.redis:open_cache"),
     },
     "bus": {
         "memory": "voiceagent.adapters.bus.memory:open_bus",
-        "redis": "voiceagent.adapters.bus.redis:open_bus",
+        **dict.fromkeys(("redis", "rediss"), "voiceagent.adapters.bus.redis:open_bus"),
     },
     "llm": {
         "llamacpp": "voiceagent.adapters.llm.llamacpp:open_llm",

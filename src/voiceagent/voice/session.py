@@ -156,6 +156,13 @@ class VoiceSession:
     def state(self) -> turn.TurnState:
         return self._state
 
+    @property
+    def owes(self) -> bool:
+        """Whether the caller has said something and waits: for words, for an answer, or for the rest of one."""
+        state = self._state
+        unheard = state.ear == "closing" or (state.ear == "pausing" and state.text is None)
+        return unheard or state.owed or state.mouth in ("answering", "speaking")
+
     def tell(self, event: SessionEvent) -> None:
         """Tell the client, in order."""
         if self._recorder is not None:

@@ -17,6 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from voiceagent.domain.audio import SPEECH_RATE_HZ, pcm_seconds
 from voiceagent.kit.errors import Problem, TooLarge, Unsupported
 from voiceagent.voice.realtime.contract import Session
+from voiceagent.voice.realtime.patience import Patience
 from voiceagent.voice.realtime.sound import Incoming, Outgoing, recording
 from voiceagent.voice.wire import client
 from voiceagent.voice.wire.config import SessionConfig
@@ -73,6 +74,7 @@ class Connection:
             self._response_settings, self._outgoing.push, last=self._outgoing.last, extensions=terms.extensions
         )
         self._writing = asyncio.Lock()
+        self._patience = Patience(lambda: session.owes, self._working) if terms.extensions else None
 
     async def run(self) -> None:
         """Talk until one side ends it. The session is closed in every case."""
@@ -86,7 +88,12 @@ class Connection:
 
     async def _talk(self) -> Ending:
         await self._send(self._session_event("session.created"))
-        tasks = {asyncio.create_task(self._read(), name="read"), asyncio.create_task(self._write(), name="write")}
+        tasks: set[asyncio.Task[Any]] = {
+            asyncio.create_task(self._read(), name="read"),
+            asyncio.create_task(self._write(), name="write"),
+        }
+        if self._patience is not None:
+            tasks.add(asyncio.create_task(self._patience.run(), name="patience"))
         try:
             done, _ = await asyncio.wait(tasks, timeout=self._limits.max_session_s, return_when=asyncio.FIRST_COMPLETED)
             return await self._ending(done)
@@ -210,6 +217,10 @@ class Connection:
             message = "one answer cannot have a format of its own; set session.audio.output.format"
             raise Unsupported("unsupported_response_format", message, param="response.audio.output.format")
 
+    async def _working(self) -> None:
+        """Nothing was said for a while, and the caller waits."""
+        await self._send(self._encoder.stamped({"type": "voiceagent.working"}))
+
     def _session_event(self, kind: str) -> dict[str, Any]:
         extension = {"conversation_id": self._session.conversation_id}
         session = self._config.rendered(self._session.session_id, self._expires_at, extension)
@@ -225,6 +236,8 @@ class Connection:
         }
 
     async def _send(self, message: dict[str, Any]) -> None:
+        if self._patience is not None:
+            self._patience.sent()
         try:
             async with asyncio.timeout(self._limits.write_s):
                 async with self._writing:
