@@ -49,6 +49,11 @@ def apps() -> Iterator[FastAPI]:
         yield getattr(module, f"create_{name}")(MagicMock(), auth=MagicMock())
 
 
+def documents() -> dict[str, dict[str, Any]]:
+    """The OpenAPI documents of the gateway and the services, by name."""
+    return {app.state.name: app.openapi() for app in apps()}
+
+
 def operations() -> list[Operation]:
     """Each once, in the order of the descriptions."""
     found: dict[str, Operation] = {}

@@ -10,10 +10,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 READY_S = 120.0
 SCRIPTED = {
@@ -26,22 +27,23 @@ SERVERS = ("gateway", "engine", "voice", "documents", "dashboard")
 
 @dataclass(frozen=True)
 class Stage:
-    """url: the gateway.  store_url: its system of record.  data_dir: everything that it wrote."""
+    """url: the gateway.  store_url: its system of record.  data_dir: everything that it wrote.  urls: every server by name."""
 
     url: str
     store_url: str
     data_dir: Path
     log: Path
+    urls: dict[str, str]
 
 
 @contextmanager
-def stage(folder: Path) -> Iterator[Stage]:
-    """Runs until the block ends."""
+def stage(folder: Path, more: Mapping[str, str] = MappingProxyType({})) -> Iterator[Stage]:
+    """Runs until the block ends. more: further settings, as AREA__NAME."""
     ports = dict(zip(SERVERS, _free_ports(len(SERVERS)), strict=True))
     data_dir, log = folder / "data", folder / "log"
     data_dir.mkdir(parents=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VOICEAGENT_")}
-    environment |= {f"VOICEAGENT_{name}": value for name, value in SCRIPTED.items()}
+    environment |= {f"VOICEAGENT_{name}": value for name, value in (SCRIPTED | dict(more)).items()}
     environment |= {f"VOICEAGENT_SERVER__{name.upper()}_PORT": str(port) for name, port in ports.items()}
     environment["VOICEAGENT_DATA__DIR"] = str(data_dir)
     with log.open("w") as out:
@@ -53,8 +55,9 @@ def stage(folder: Path) -> Iterator[Stage]:
             start_new_session=True,
         )
     try:
-        _wait(process, f"http://127.0.0.1:{ports['gateway']}/health/ready", log)
-        yield Stage(f"http://127.0.0.1:{ports['gateway']}", f"sqlite:///{data_dir / 'voiceagent.db'}", data_dir, log)
+        urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+        _wait(process, f"{urls['gateway']}/health/ready", log)
+        yield Stage(urls["gateway"], f"sqlite:///{data_dir / 'voiceagent.db'}", data_dir, log, urls)
     finally:
         process.send_signal(signal.SIGTERM)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from typing import Any
 
 from uvicorn._types import ASGISendEvent
@@ -15,6 +16,8 @@ HEAD_WITHIN_S = 15.0
 MAX_FRAGMENTS = 16
 STALL_WITHIN_S = 20.0
 LINGER_S = 5.0
+MAX_IDLE = min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+"""So many connections of a server may be without a whole request; then the one that is so the longest goes for each that comes."""
 
 _HEAD_REFUSED = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
@@ -52,17 +55,23 @@ class StallWatch:
             self.paused()
 
 
+_idle: dict[HttpProtocol, None] = {}
+"""Connections of this process that are waiting for the end of a request's head, in the order in which they began to."""
+
+
 class HttpProtocol(HttpToolsProtocol):
-    """Closes a connection whose request line and headers take too long, and refuses those that are too large."""
+    """Closes connections whose request's head, or body after the answer, takes too long; refuses heads that are too large."""
 
     _head_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
     _in_head = True
+    _in_body = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._stall = StallWatch(self.loop, transport)
         self._await_head()
+        self._wait_idle()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -80,7 +89,33 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._end_head()
+        self._in_body = True
+        _idle.pop(self, None)
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            return
+        if self._in_body:  # nobody reads the rest, and each byte of it would keep the connection
+            self.loop.call_later(LINGER_S, self._rest_overdue)
+        elif self.cycle is None or self.cycle.response_complete:  # no request of a pipeline follows
+            self._wait_idle()
+
+    def _rest_overdue(self) -> None:
+        if self._in_body and (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing():
+            self.transport.close()
+
+    def _wait_idle(self) -> None:
+        _idle[self] = None
+        while len(_idle) > MAX_IDLE:
+            oldest = next(iter(_idle))
+            del _idle[oldest]
+            oldest.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -92,6 +127,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()
         self._stall.ended()
+        _idle.pop(self, None)
         super().connection_lost(exc)
 
     def _await_head(self) -> None:
