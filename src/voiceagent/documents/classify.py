@@ -7,7 +7,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from voiceagent.documents.judge import Judge
 from voiceagent.ports.embed import Embedder
+from voiceagent.ports.llm import LanguageModel
 
 Vector = tuple[float, ...]
 
@@ -88,6 +90,9 @@ _LEAST_SCORE = 0.26
 0.31 to 0.67, texts of no kind mostly stay under 0.25."""
 
 _LEAD_CHARS = 6_000
+_JUDGED = 0.6
+"""How sure a model's word is that nothing else supports."""
+
 _HOME: dict[str, str] = {"eml": "email"}
 
 
@@ -102,8 +107,10 @@ class Kind:
 class Classifier:
     """Keeps the centres of the labels of one embedding model. Labels of a tenant come with each call: they are few and change seldom."""
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, llm: LanguageModel | None = None) -> None:
+        """llm: asked first; the examples decide what it does not."""
         self._embedder = embedder
+        self._judge = Judge(llm) if llm is not None else None
         self._centres: dict[tuple[str, ...], Vector] = {}
 
     async def kind_of(
@@ -117,12 +124,16 @@ class Classifier:
             return Kind(_HOME[format_name], 0.99)
         beginning = text[:_LEAD_CHARS]
         scores: dict[str, float] = {}
-        for label, examples in {**EXAMPLES, **own}.items():
+        labels = {**EXAMPLES, **own}
+        for label, examples in labels.items():
             centre = await self._centre(examples)
             near = max((_cosine(vector, centre) for vector in lead), default=0.0)
             cues = len({match.lower() for match in _CUES[label].findall(beginning)}) if label in _CUES else 0
             scores[label] = near + _CUE_WEIGHT * min(cues, _MOST_CUES)
-        return _decided(scores)
+        by_examples = _decided(scores)
+        if self._judge is None:
+            return by_examples
+        return _judged(await self._judge.label_of(text, {**labels, OTHER: ("none of the above",)}), by_examples)
 
     async def _centre(self, examples: tuple[str, ...]) -> Vector:
         known = self._centres.get(examples)
@@ -132,6 +143,15 @@ class Classifier:
             length = math.sqrt(sum(value * value for value in summed)) or 1.0
             known = self._centres[examples] = tuple(value / length for value in summed)
         return known
+
+
+def _judged(label: str | None, by_examples: Kind) -> Kind:
+    """The model's word; it is surer where the examples say the same."""
+    if label is None:
+        return by_examples
+    if label == by_examples.label:
+        return Kind(label, round(1.0 - (1.0 - by_examples.confidence) * (1.0 - _JUDGED), 3))
+    return Kind(label, _JUDGED)
 
 
 def _decided(scores: dict[str, float]) -> Kind:

@@ -29,6 +29,10 @@ class DocumentRows(Protocol):
         """The documents with these bytes, oldest first."""
         ...
 
+    async def totals(self) -> tuple[int, int]:
+        """How many documents there are and how many bytes their files have. Transactions that ask for it and then write take turns."""
+        ...
+
     async def delete(self, document_id: str) -> bool:
         """Remove the row; False when there was none."""
         ...

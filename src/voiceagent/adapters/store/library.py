@@ -6,7 +6,7 @@ import dataclasses
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from voiceagent.adapters.store.scope import Scope, mine, param, restored, upsert
 from voiceagent.adapters.store.tables import collections, documents
@@ -31,11 +31,18 @@ _PAGES = {
 _BY_SHA256 = (
     select(documents).where(mine(documents, "blob_sha256")).order_by(documents.c.created_at, documents.c.document_id)
 )
+_TOTALS = select(func.count(), func.coalesce(func.sum(documents.c.size_bytes), 0)).where(mine(documents))
 _DELETE = delete(documents).where(mine(documents, "document_id"))
 _GET_COLLECTION = select(collections).where(mine(collections, "collection_id"))
 _LOCK_COLLECTION = _GET_COLLECTION.with_for_update(key_share=True, read=True)
 _ALL_COLLECTIONS = (
     select(collections).where(mine(collections)).order_by(collections.c.name, collections.c.collection_id)
+)
+_HOLD_COLLECTIONS = (  # blocks nobody who puts a document, only others who ask for the totals
+    select(collections.c.collection_id)
+    .where(mine(collections))
+    .order_by(collections.c.collection_id)
+    .with_for_update(key_share=True)
 )
 _ANY_DOCUMENT = select(documents.c.document_id).where(mine(documents, "collection_id")).limit(1)
 _HOLD_COLLECTION = _GET_COLLECTION.with_for_update()
@@ -72,6 +79,11 @@ class SqlDocuments:
 
     async def by_sha256(self, blob_sha256: str) -> tuple[Document, ...]:
         return tuple(document_of(row) for row in await self._scope.rows(_BY_SHA256, blob_sha256=blob_sha256))
+
+    async def totals(self) -> tuple[int, int]:
+        await self._scope.run(_HOLD_COLLECTIONS)
+        count, size_bytes = tuple((await self._scope.run(_TOTALS)).one())
+        return int(count), int(size_bytes)
 
     async def delete(self, document_id: str) -> bool:
         return await self._scope.changed(_DELETE, document_id=document_id)
