@@ -7,6 +7,7 @@ from typing import Any
 
 from voiceagent.apps import dashboard, documents, engine, gateway, voice
 from voiceagent.apps.custody.anchoring import start_anchoring
+from voiceagent.apps.custody.rights import start_rights
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.run import Process
 from voiceagent.web.serve import Listener
@@ -21,6 +22,7 @@ def process(announce: Callable[[Parts, Any], None]) -> Process:
 
 async def _compose(parts: Parts) -> Sequence[Listener]:
     """In the order in which they stop: the doors first, what they lead to last."""
+    rights = await start_rights(parts)
     knowing = documents.service(parts)
     thinking = engine.service(parts, knowing)
     await engine.warm(thinking)
@@ -31,5 +33,5 @@ async def _compose(parts: Parts) -> Sequence[Listener]:
         dashboard.listener(parts),
         voice.listener(parts, thinking),
         engine.listener(parts, thinking),
-        documents.listener(parts, knowing),
+        documents.listener(parts, knowing, rights),
     ]

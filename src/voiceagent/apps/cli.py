@@ -21,6 +21,7 @@ from voiceagent.apps.commands import (
     init,
     keys,
     models,
+    rights,
     start,
     talk,
     users,
@@ -57,6 +58,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(docs.app, name="docs")
 app.add_typer(audit.app, name="audit")
 app.add_typer(encryption.app, name="encryption")
+app.add_typer(rights.app, name="privacy")
 app.add_typer(backup.app, name="backup")
 app.add_typer(tls.app, name="tls")
 

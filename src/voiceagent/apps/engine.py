@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from voiceagent.apps.parts import Parts
-from voiceagent.apps.privacy import private_model, turn_pseudonyms
+from voiceagent.apps.privacy import private_model, subject_names, turn_pseudonyms
 from voiceagent.apps.run import Process
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.conversation import Message
@@ -35,6 +35,7 @@ def service(parts: Parts, documents: Documents) -> EngineService:
             embedder=parts.embed,
             grounding=parts.settings.grounding.mode,
             pseudonyms=turn_pseudonyms(parts.settings),
+            names=subject_names(parts.settings),
         )
     )
 

@@ -119,6 +119,10 @@ class Parts:
         """Run `work` until the process ends; it is cancelled before any port is closed."""
         self._background.start(work, name=name)
 
+    def adopt(self, name: str, part: object) -> None:
+        """Close `part` with the ports of this process."""
+        self._open[name] = part
+
     def at_drain(self, drain: Callable[[], Awaitable[None]]) -> None:
         """Have `drain` awaited when the process is about to stop, while everything still works. It bounds itself."""
         self._drains.append(drain)

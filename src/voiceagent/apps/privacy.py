@@ -8,6 +8,7 @@ from collections.abc import Callable
 from voiceagent.adapters.llm.private import PrivateModel
 from voiceagent.apps.first_start import write_secret
 from voiceagent.apps.settings import Settings
+from voiceagent.domain.erasure import SubjectNames
 from voiceagent.domain.pii.replace import replace
 from voiceagent.domain.pii.spans import STRUCTURED, Kind
 from voiceagent.engine.privacy import TurnPseudonyms
@@ -36,6 +37,16 @@ def masked_for_logs(text: str) -> str:
     if not _MAY_HOLD.search(text):
         return text
     return replace(text, "mask", kinds=_LOG_KINDS, minimum=_LOG_SCORE).text
+
+
+def masked(text: str) -> str:
+    """`text` with a mask for everything personal that is found in it."""
+    return replace(text, "mask").text
+
+
+def subject_names(settings: Settings) -> SubjectNames:
+    """Makes keyed hashes of people. Raises Misconfigured `weak_secret` or `settings_unreadable`."""
+    return SubjectNames(_secret(settings).encode())
 
 
 def private_model(settings: Settings, model: LanguageModel) -> LanguageModel:

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
+
+from voiceagent.apps.config.area import Area, listed
+from voiceagent.apps.config.privacy_area import PrivacySettings, RecordingsSettings
 
 APP = "voiceagent"
 
 
-def _listed(value: Any) -> Any:
-    """A comma-separated string from the environment or a flag stands for a list."""
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-
-Strings = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Strings = Annotated[tuple[str, ...], BeforeValidator(listed)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 DataUrl = Annotated[str, Field(min_length=1)]
 """A URL that picks an adapter; `{data}` in it stands for data.dir."""
-
-
-class Area(BaseModel):
-    """A table of the settings file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class DataSettings(Area):
@@ -42,7 +34,12 @@ class ModelsSettings(Area):
     dir: Path = Field(
         default_factory=lambda: platformdirs.user_cache_path(APP) / "models", description="Folder of the models."
     )
-    threads: int = Field(1, ge=1, le=256, description="Threads of the speech recogniser. Measured on 2 cores: a second one makes it slower.")
+    threads: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="Threads of the speech recogniser. Measured on 2 cores: a second one makes it slower.",
+    )
 
 
 class ServerSettings(Area):
@@ -235,13 +232,13 @@ class GroundingSettings(Area):
     )
 
 
-class RecordingsSettings(Area):
-    """The flight recorder: what happened in each session, with its sound, to replay and to look into."""
+class DocumentsSettings(Area):
+    """How documents are read."""
 
-    dir: str = Field(
-        "", description="Folder for a recording of every session; it holds what people said. Empty: none is made."
+    classify_by: Literal["embeddings", "llm"] = Field(
+        "embeddings",
+        description="How the kind of a document is told: by nearness to examples, or by asking the language model (examples when it does not answer).",
     )
-    max_bytes: int = Field(2**30, ge=0, description="Room for all recordings; the oldest go first.")
 
 
 class KeysSettings(Area):
@@ -289,23 +286,6 @@ class LogSettings(Area):
     format: Literal["json", "console"] = Field("json", description="json: one object a line.  console: for eyes.")
 
 
-Sinks = Annotated[tuple[Literal["logs", "transcripts", "prompts"], ...], BeforeValidator(_listed)]
-
-
-class PrivacySettings(Area):
-    """Personal data (cards, accounts, telephone numbers, addresses, names...), found by rules and replaced before it goes where it need not be."""
-
-    redact: Sinks = Field(
-        ("logs",),
-        description="Where it is replaced, comma-separated: logs (masks), transcripts (turns are stored with pseudonyms, for good), "
-        "prompts (models elsewhere see pseudonyms; answers get the words back). Empty: nowhere.",
-    )
-    secret: SecretStr = Field(
-        SecretStr(""),
-        description="Makes the pseudonyms of transcripts: 32 characters or more, the same for all engines. Empty: drawn once and kept in the data folder.",
-    )
-
-
 class LimitsSettings(Area):
     """How much one caller may use."""
 
@@ -326,6 +306,10 @@ class LimitsSettings(Area):
     )
     sessions: int = Field(32, ge=1, description="Realtime sessions of one voice server at a time.")
     upload_bytes: int = Field(100 * 2**20, ge=1, description="Largest uploaded file.")
+    tenant_documents: int = Field(100_000, ge=1, description="Documents that one organisation may keep.")
+    tenant_document_bytes: int = Field(
+        100 * 2**30, ge=1, description="Bytes of all files that one organisation may keep as documents."
+    )
 
 
 class Settings(Area):
@@ -350,6 +334,7 @@ class Settings(Area):
     turns: TurnsSettings = TurnsSettings()
     embed: EmbedSettings = EmbedSettings()
     grounding: GroundingSettings = GroundingSettings()
+    documents: DocumentsSettings = DocumentsSettings()
     recordings: RecordingsSettings = RecordingsSettings()
     keys: KeysSettings = KeysSettings()
     anchors: AnchorsSettings = AnchorsSettings()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from voiceagent.apps import documents
+from voiceagent.apps.custody.rights import start_rights
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.run import Process
 from voiceagent.web.app import create_app
@@ -28,6 +29,8 @@ def _listener(parts: Parts) -> Listener:
 
 
 async def _compose(parts: Parts) -> Sequence[Listener]:
+    await start_rights(parts)
+    await documents.open_llm(parts)
     documents.start_worker(parts)
     return [_listener(parts)]
 

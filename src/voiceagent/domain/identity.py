@@ -24,11 +24,13 @@ SCOPES = (
     "settings:write",
     "metrics:read",
     "audit:read",
+    "privacy:write",  # erasures, exports of people's data, retention, legal holds
+    "pii:reveal",  # turn pseudonyms back
 )
 
 ROLES: dict[str, frozenset[str]] = {
     "owner": frozenset(SCOPES),
-    "admin": frozenset(SCOPES) - {"settings:write"},
+    "admin": frozenset(SCOPES) - {"settings:write", "pii:reveal"},
     "operator": frozenset(
         {"talk", "conversations:read", "conversations:write", "documents:read", "documents:write", "agents:read"}
         | {"agents:write", "metrics:read", "settings:read"}

@@ -9,6 +9,7 @@ import structlog
 
 from voiceagent.domain.agent import DEFAULT_AGENT_ID, Agent
 from voiceagent.domain.conversation import Conversation, Turn
+from voiceagent.domain.erasure import SubjectNames
 from voiceagent.domain.events import Event
 from voiceagent.domain.identity import Principal
 from voiceagent.engine.privacy import TurnPseudonyms
@@ -16,6 +17,7 @@ from voiceagent.kit.clock import Clock
 from voiceagent.kit.errors import InvalidInput, NotFound, Problem
 from voiceagent.kit.ids import new_id
 from voiceagent.ports.bus import Bus
+from voiceagent.ports.erasure import refuse_erased
 from voiceagent.ports.services import OpenedConversation
 from voiceagent.ports.store import Store, UnitOfWork
 
@@ -26,9 +28,20 @@ _OWNERS_KEPT = 4096
 
 
 class ConversationLog:
-    """Reads and writes the conversations of callers. `bus` may be None; with `pseudonyms` turns are stored without personal data."""
+    """Reads and writes the conversations of callers. `bus` may be None; with `pseudonyms` turns are stored without personal data.
 
-    def __init__(self, store: Store, bus: Bus | None, clock: Clock, pseudonyms: TurnPseudonyms | None = None) -> None:
+    names: the erased begin no conversation; None: nobody ever is.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus | None,
+        clock: Clock,
+        pseudonyms: TurnPseudonyms | None = None,
+        names: SubjectNames | None = None,
+    ) -> None:
+        self._names = names
         self._store = store
         self._bus = bus
         self._clock = clock
@@ -47,6 +60,8 @@ class ConversationLog:
             agent = await agent_of(work, agent_id or DEFAULT_AGENT_ID)
             now = self._clock.now()
             fresh = Conversation(new_id("conv"), agent.agent_id, principal.subject, _channel(channel), now, now)
+            if self._names is not None:
+                await refuse_erased(work.erasures, self._names, principal)
             await work.conversations.add(fresh)
         self._own(principal.tenant_id, fresh)
         await self._tell(principal, "conversation_opened", fresh.conversation_id)

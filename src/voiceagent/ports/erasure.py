@@ -6,7 +6,15 @@ from datetime import datetime
 from typing import Protocol
 
 from voiceagent.domain.document import Document
-from voiceagent.domain.erasure import Erasure
+from voiceagent.domain.erasure import Erasure, SubjectNames
+from voiceagent.domain.identity import Principal
+from voiceagent.kit.errors import Forbidden
+
+
+async def refuse_erased(erasures: Erasures, names: SubjectNames, principal: Principal) -> None:
+    """Raises Forbidden `subject_erased` when the caller was erased: what they were about to leave would stay."""
+    if await erasures.of_name(names.of(principal.tenant_id, principal.subject)) is not None:
+        raise Forbidden("subject_erased", "this person or key was erased")
 
 
 class Erasures(Protocol):
@@ -55,6 +63,18 @@ class Traces(Protocol):
         """Remove the person's own rows: user, sessions, handed-out secrets, second factor, identity links, keys. Counts by table."""
         ...
 
-    async def older(self, *, before: datetime, limit: int) -> tuple[tuple[str, str], ...]:
-        """(conversation, its subject) of at most `limit` conversations that nobody has touched since `before`, oldest first."""
+
+class Ages(Protocol):
+    """What has become old in the tables."""
+
+    async def conversations(self, *, before: datetime) -> tuple[tuple[str, str], ...]:
+        """(conversation, its subject) of every conversation that nobody has touched since `before`, oldest first."""
+        ...
+
+    async def documents(self, *, before: datetime) -> tuple[tuple[str, str], ...]:
+        """(document, its uploader) of every document that was last changed before `before`, oldest first."""
+        ...
+
+    async def counts(self) -> dict[str, int]:
+        """How many `conversations` and `documents` there are."""
         ...

@@ -11,7 +11,7 @@ from voiceagent.domain.conversation import Conversation, Turn
 from voiceagent.domain.identity import ApiKey, Grant, Tenant, User
 from voiceagent.ports.access import Access
 from voiceagent.ports.audit import Audit
-from voiceagent.ports.erasure import Erasures, Traces
+from voiceagent.ports.erasure import Ages, Erasures, Traces
 from voiceagent.ports.keys import Seals
 from voiceagent.ports.library import Collections, DocumentRows
 from voiceagent.ports.providers import Providers, Usage
@@ -158,6 +158,8 @@ class UnitOfWork(Protocol):
     def erasures(self) -> Erasures: ...
     @property
     def traces(self) -> Traces: ...
+    @property
+    def ages(self) -> Ages: ...
     @property
     def providers(self) -> Providers: ...
     @property

@@ -38,6 +38,7 @@ class VectorQuery:
 
     collection_ids: only these, none of them named means nothing is found.  reader_id: who asks.  kinds, languages: () means any.
     after, before: bounds of the document's date, inclusive and exclusive; documents without a date are outside of any bound.
+    neighbours: so many chunks before and after each one found come with it, as `Passage.around`.
     """
 
     text: str
@@ -50,6 +51,7 @@ class VectorQuery:
     after: datetime | None = None
     before: datetime | None = None
     mode: SearchMode = "fused"
+    neighbours: int = 0
 
 
 class VectorStore(Protocol):
@@ -78,6 +80,10 @@ class VectorStore(Protocol):
 
     async def drop(self, tenant_id: str, model: str | None = None) -> None:
         """Forget every vector of `model`, or with None everything of the tenant. Idempotent."""
+        ...
+
+    async def scrub(self, tenant_id: str) -> None:
+        """Overwrite or give back the places where forgotten documents of the tenant stood, as far as this index can. Takes a while; idempotent."""
         ...
 
     async def ready(self) -> bool:

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import structlog
 
+from voiceagent.domain.recording import ABOUT_FILE, RecordingAbout, packed
 from voiceagent.kit.crypto_frames import SealedFrames
 from voiceagent.kit.errors import InvalidInput, Problem
 from voiceagent.kit.offload import Offload
@@ -38,12 +39,22 @@ _WORDS: dict[str, type[Any]] = {
 class Recorder:
     """Writes one session into `folder`: `events.jsonl`, `caller.pcm` (s16le 16 kHz), `agent.pcm` (s16le at the voice's rate).
 
-    seal: encrypts all three; None leaves them as they are.
+    seal: encrypts all three; None leaves them as they are.  about: whose it is, in a file of its own, so that it can be found and erased.
     """
 
-    def __init__(self, folder: Path, rules: TurnRules, writer: Offload, seal: SealedFrames | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        rules: TurnRules,
+        writer: Offload,
+        seal: SealedFrames | None = None,
+        about: RecordingAbout | None = None,
+    ) -> None:
         self._seal = seal
         folder.mkdir(parents=True, mode=0o700)
+        if about is not None:
+            with _open_private(folder / ABOUT_FILE) as file:
+                file.write(packed(about))
         self.folder = folder
         self._writer = writer
         self._lines: list[str] = []

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.recording import RecordingAbout
 from voiceagent.kit.crypto_frames import SealedFrames
 from voiceagent.kit.errors import Unavailable
 from voiceagent.kit.ids import new_id
@@ -70,7 +72,7 @@ class Sessions:
             opened = await self._parts.engine.open_conversation(
                 principal, agent_id=agent_id, conversation_id=conversation_id, channel="voice"
             )
-            recorder = await self._recorder(principal.tenant_id, settings)
+            recorder = await self._recorder(principal, opened.conversation.conversation_id, settings)
         finally:
             self._opening -= 1
         session = VoiceSession(self._parts, principal, opened, settings, recorder)
@@ -95,14 +97,15 @@ class Sessions:
             self._empty.set()
         metrics.SESSIONS.set(len(self._live))
 
-    async def _recorder(self, tenant_id: str, settings: SessionSettings) -> Recorder | None:
+    async def _recorder(self, principal: Principal, conversation_id: str, settings: SessionSettings) -> Recorder | None:
         if self._recordings is None:
             return None
         await self._writer.run(_make_room, self._recordings, self._limits.recordings_bytes)
-        recording_id, seal = new_id("rec"), None
+        tenant_id, recording_id, seal = principal.tenant_id, new_id("rec"), None
+        about = RecordingAbout(tenant_id, principal.subject, conversation_id, datetime.now(UTC))
         if self._keys is not None:
             seal = SealedFrames((await self._keys.of(tenant_id)).active, "recording", tenant_id, recording_id)
-        return Recorder(self._recordings / recording_id, rules_of(settings), self._writer, seal)
+        return Recorder(self._recordings / recording_id, rules_of(settings), self._writer, seal, about)
 
 
 def _make_room(recordings: Path, most_bytes: int) -> None:

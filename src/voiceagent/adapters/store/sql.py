@@ -17,6 +17,7 @@ from voiceagent.adapters.store.database import Database, Dialect, Mode
 from voiceagent.adapters.store.identities import SqlDirectory, SqlKeys, SqlSettings, SqlUsers
 from voiceagent.adapters.store.library import SqlCollections, SqlDocuments
 from voiceagent.adapters.store.postgresql import Postgresql
+from voiceagent.adapters.store.rights.ages import SqlAges
 from voiceagent.adapters.store.rights.erasures import SqlErasures, SqlTraces
 from voiceagent.adapters.store.routing.providers import SqlProviders, SqlUsage
 from voiceagent.adapters.store.schema import migrate
@@ -89,6 +90,10 @@ class SqlUnitOfWork:
     @cached_property
     def traces(self) -> SqlTraces:
         return SqlTraces(self._scope)
+
+    @cached_property
+    def ages(self) -> SqlAges:
+        return SqlAges(self._scope)
 
     @cached_property
     def providers(self) -> SqlProviders:

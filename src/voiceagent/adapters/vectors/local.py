@@ -65,6 +65,10 @@ class LocalVectors:
         else:
             await self._run(self._changing, lambda: self._drop_tenant(tenant_id))
 
+    async def scrub(self, tenant_id: str) -> None:
+        if self._known(tenant_id):
+            await self._run(self._changing, lambda: self._index(tenant_id).scrub())
+
     async def ready(self) -> bool:
         try:
             async with asyncio.timeout(2.0):

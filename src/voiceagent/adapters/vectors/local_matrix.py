@@ -51,6 +51,13 @@ class VectorFile:
             self._matrix = self._mapped()
         self._update_sketch(slots)
 
+    def clear(self, slots: Ints) -> None:
+        """Overwrite the vectors in slots (n) that no row points at."""
+        used = slots[slots < self.slots]
+        used = used[np.any(self._matrix[used] != 0, axis=1)] if len(used) else used
+        if len(used):
+            self.write(used, np.zeros((len(used), self.dimensions), dtype=np.float32))
+
     def scores(self, slots: Ints, vector: Floats) -> Floats:
         """Cosines of the vectors in `slots` (n) with `vector` (dimensions), both of unit length."""
         return _products(self._matrix[slots], vector)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from voiceagent.apps.settings import Area, areas, is_secret
+from voiceagent.apps.config.area import Area
+from voiceagent.apps.settings import areas, is_secret
 
 _HEAD = """# Settings
 

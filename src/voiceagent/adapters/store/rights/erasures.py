@@ -53,12 +53,6 @@ _CONVERSATIONS = (
     .order_by(conversations.c.created_at)
     .limit(param("count"))
 )
-_OLDER = (
-    select(conversations.c.conversation_id, conversations.c.user_id)
-    .where(mine(conversations), conversations.c.updated_at < param("before", conversations.c.updated_at))
-    .order_by(conversations.c.updated_at, conversations.c.conversation_id)
-    .limit(param("count"))
-)
 _DOCUMENTS = (
     select(documents).where(mine(documents, "uploaded_by")).order_by(documents.c.created_at).limit(param("count"))
 )
@@ -134,10 +128,6 @@ class SqlTraces:
         }
         counts["api_keys"] += (await self._scope.run(_FORGET_KEY, key_id=subject)).rowcount
         return counts
-
-    async def older(self, *, before: datetime, limit: int) -> tuple[tuple[str, str], ...]:
-        rows = await self._scope.run(_OLDER, before=before, count=limit)
-        return tuple((str(row[0]), str(row[1])) for row in rows)
 
 
 def _body(erasure: Erasure) -> dict[str, Any]:

@@ -1,0 +1,18 @@
+"""What an area of the settings is, and how lists are written in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+def listed(value: Any) -> Any:
+    """A comma-separated string from the environment or a flag stands for a list."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class Area(BaseModel):
+    """A table of the settings file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)

@@ -1,0 +1,66 @@
+"""How long what is kept, and legal holds: small values of the tenant, read and written in a transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from voiceagent.kit.errors import InvalidInput
+from voiceagent.ports.store import UnitOfWork
+
+SETTING, STATE, HOLDS = "retention", "retention_state", "legal_holds"
+MOST_DAYS = 36_500
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Days after which each class of data is removed; None: never. Documents and the audit log are kept unless somebody removes them."""
+
+    audio_days: int | None = 30
+    transcripts_days: int | None = 365
+    documents_days: int | None = None
+
+    def before(self, days: int | None, now: datetime) -> datetime | None:
+        """What is older than this is due."""
+        return None if days is None else now - timedelta(days=days)
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """Legal holds. everything: nothing of the tenant is removed.  names: keyed hashes of the people whose data is not removed."""
+
+    everything: bool = False
+    names: frozenset[str] = field(default_factory=frozenset)
+
+
+async def retention_of(work: UnitOfWork, default: Retention) -> Retention:
+    """What the tenant has set, and `default` for the rest."""
+    told: dict[str, Any] = await work.settings.get(SETTING) or {}
+    days = {name: told.get(name, getattr(default, name)) for name in Retention.__dataclass_fields__}
+    return Retention(**days)
+
+
+async def put_retention(work: UnitOfWork, retention: Retention) -> None:
+    """Raises InvalidInput `bad_retention`."""
+    days = {name: getattr(retention, name) for name in Retention.__dataclass_fields__}
+    if any(value is not None and not 1 <= value <= MOST_DAYS for value in days.values()):
+        raise InvalidInput("bad_retention", f"give 1 to {MOST_DAYS} days, or null for never")
+    await work.settings.put(SETTING, days)
+
+
+async def holds_of(work: UnitOfWork) -> Holds:
+    """The tenant's legal holds."""
+    told: dict[str, Any] = await work.settings.get(HOLDS) or {}
+    return Holds(bool(told.get("everything")), frozenset(told.get("names", ())))
+
+
+async def put_holds(work: UnitOfWork, holds: Holds) -> None:
+    """Replace them."""
+    await work.settings.put(HOLDS, {"everything": holds.everything, "names": sorted(holds.names)})
+
+
+async def is_held(work: UnitOfWork, name: str) -> bool:
+    """Whether the data of the subject with this keyed hash must stay."""
+    holds = await holds_of(work)
+    return holds.everything or name in holds.names
