@@ -40,7 +40,7 @@ class Ingest:
 
     def __init__(self, parts: DocumentParts) -> None:
         self._parts = parts
-        self._classifier = Classifier(parts.embedder)
+        self._classifier = Classifier(parts.embedder, parts.llm)
 
     async def run(self, tenant_id: str, document: Document, progress: Progress) -> Document:
         """The document as it is when it is ready, its text stored and its chunks indexed. Idempotent.
@@ -49,7 +49,7 @@ class Ingest:
         """
         parsed = await self._parsed(tenant_id, document)
         await progress(document, _PARSED_SHARE)
-        pieces = split(parsed)
+        pieces = self._private(split(parsed))
         if not pieces:
             raise ParseFailed("no_text", "there is no text in it")
         described = describe(parsed, pieces, document.file_name)
@@ -80,6 +80,13 @@ class Ingest:
         await self._parts.blobs.put(text_blob(tenant_id, document), packed(parsed))
         await self._index(tenant_id, ready, parsed, pieces, vectors)
         return ready
+
+    def _private(self, pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
+        """What is found and quoted, with masks for personal data where that is wanted. The file and its text stay as they are."""
+        masked = self._parts.masked
+        if masked is None:
+            return pieces
+        return tuple(replace(piece, text=masked(piece.text), heading=masked(piece.heading)) for piece in pieces)
 
     async def _parsed(self, tenant_id: str, document: Document) -> ParsedDocument:
         password = await self._parts.cache.get(password_key(tenant_id, document.document_id))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from voiceagent.documents.parsed import ParsedDocument, Span
 from voiceagent.documents.sandbox import Sandbox
 from voiceagent.domain.document import Box, Collection, Document, Page
+from voiceagent.domain.erasure import SubjectNames
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.errors import InvalidInput
@@ -15,6 +18,7 @@ from voiceagent.ports.blobs import BlobStore
 from voiceagent.ports.bus import Bus
 from voiceagent.ports.cache import Cache
 from voiceagent.ports.embed import Embedder
+from voiceagent.ports.llm import LanguageModel
 from voiceagent.ports.store import Store
 from voiceagent.ports.vectors import VectorStore
 
@@ -30,12 +34,18 @@ class DocumentLimits:
     """What one upload and one organisation may use."""
 
     file_bytes: int = 100 * 1024 * 1024
+    documents: int = 100_000
+    document_bytes: int = 100 * 1024**3
     search_results: int = 50
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentParts:
-    """The ports that the document module works with. cache keeps passwords of encrypted files until they are read, at most an hour."""
+    """The ports that the document module works with. cache keeps passwords of encrypted files until they are read, at most an hour.
+
+    names: refuse what people bring who were erased meanwhile; None: nobody is ever.  masked: what texts go through before they are indexed.
+    llm: asked for the kind of a document; None: examples decide alone.
+    """
 
     store: Store
     blobs: BlobStore
@@ -46,6 +56,20 @@ class DocumentParts:
     sandbox: Sandbox = field(default_factory=Sandbox)
     clock: Clock = field(default_factory=SystemClock)
     limits: DocumentLimits = field(default_factory=DocumentLimits)
+    names: SubjectNames | None = None
+    masked: Callable[[str], str] | None = None
+    llm: LanguageModel | None = None
+
+
+class Copies(Protocol):
+    """Where copies of a document lie besides its row."""
+
+    @property
+    def blobs(self) -> BlobStore: ...
+    @property
+    def vectors(self) -> VectorStore: ...
+    @property
+    def cache(self) -> Cache: ...
 
 
 def file_blob(tenant_id: str, document: Document) -> str:

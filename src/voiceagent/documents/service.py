@@ -22,6 +22,7 @@ from voiceagent.documents.parts import (
     MODEL_KEY,
     PASSWORD_TTL_S,
     READERS_KEY,
+    Copies,
     DocumentParts,
     file_blob,
     may_search,
@@ -36,8 +37,9 @@ from voiceagent.domain.audit import AuditEntry
 from voiceagent.domain.document import Collection, Document, Passage, SearchQuery
 from voiceagent.domain.identity import Principal
 from voiceagent.domain.job import Job
-from voiceagent.kit.errors import Conflict, InvalidInput, NotFound, Problem, TooLarge
+from voiceagent.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Problem, TooLarge
 from voiceagent.kit.ids import new_id
+from voiceagent.ports.erasure import refuse_erased
 from voiceagent.ports.store import UnitOfWork
 
 _log = structlog.get_logger(__name__)
@@ -72,7 +74,7 @@ class DocumentService:
         """Take in a file; it is durable when this returns, and read later. The same bytes under the same name are the same document.
 
         Raises Unsupported `type_mismatch` or `unsupported_type`, TooLarge `file_too_large`, InvalidInput `empty_file` or `bad_file_name`,
-        NotFound `collection_not_found` or `document_not_found`, StorageFull `storage_full`.
+        NotFound `collection_not_found` or `document_not_found`, Conflict `too_many_documents` or `document_space_used`, StorageFull `storage_full`.
         """
         file_name = _checked_name(upload.file_name)
         with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
@@ -91,6 +93,7 @@ class DocumentService:
                 created_at=now,
                 updated_at=now,
                 metadata={FORMAT_KEY: file_format.name, READERS_KEY: sorted(upload.reader_ids)},
+                uploaded_by=principal.subject,
             )
             known, document = await self._placed(principal, document, upload)
             if known is not None and known.state != "failed":
@@ -99,14 +102,26 @@ class DocumentService:
                 key = password_key(principal.tenant_id, document.document_id)
                 await self._parts.cache.put(key, upload.password.encode(), ttl_s=PASSWORD_TTL_S)
             await self._parts.blobs.put(file_blob(principal.tenant_id, document), _pieces(spool))
+        try:
+            await self._entered(principal, document, now)
+        except (Conflict, Forbidden):
+            if known is None:  # nothing else has this file: its name holds the version
+                await self._parts.blobs.delete(file_blob(principal.tenant_id, document))
+            raise
+        return document
+
+    async def _entered(self, principal: Principal, document: Document, now: datetime) -> None:
+        """Raises Forbidden `subject_erased` when the uploader was erased while the file came in, and what `_admit` does."""
         async with self._parts.store.begin(principal.tenant_id) as work:
+            if self._parts.names is not None:
+                await refuse_erased(work.erasures, self._parts.names, principal)
             await self._ensure_collection(work, document.collection_id)
+            await self._admit(work, document)
             await work.documents.put(document)
             await work.jobs.enqueue(self.ingest_job(principal.tenant_id, document, attempt=now))
             await work.audit.append(
                 self._deed(principal, "document_added", document.document_id, version=document.version)
             )
-        return document
 
     async def get(self, principal: Principal, document_id: str) -> Document:
         """The document, when the caller may read its collection and it. Raises NotFound `document_not_found`."""
@@ -288,6 +303,23 @@ class DocumentService:
             document, version=before.version + 1, created_at=before.created_at, collection_id=before.collection_id
         )
 
+    async def _admit(self, work: UnitOfWork, document: Document) -> None:
+        """Raises Conflict `too_many_documents` or `document_space_used` when the organisation would keep more than it may."""
+        limits = self._parts.limits
+        count, used_bytes = await work.documents.totals()
+        try:
+            before = await work.documents.get(document.document_id)
+        except NotFound:
+            count += 1
+        else:
+            used_bytes -= before.size_bytes
+        if count > limits.documents:
+            raise Conflict("too_many_documents", f"an organisation may keep {limits.documents} documents", param="file")
+        if used_bytes + document.size_bytes > limits.document_bytes:
+            raise Conflict(
+                "document_space_used", f"an organisation's files may have {limits.document_bytes} bytes", param="file"
+            )
+
     async def _readable(self, work: UnitOfWork, principal: Principal, document_id: str) -> Document:
         document = await work.documents.get(document_id)
         collection = await work.collections.get(document.collection_id)
@@ -307,7 +339,7 @@ class DocumentService:
         return AuditEntry(new_id("aud"), self._parts.clock.now(), principal.subject, action, object_id, data=data)
 
 
-async def erase(parts: DocumentParts, tenant_id: str, document_id: str) -> None:
+async def erase(parts: Copies, tenant_id: str, document_id: str) -> None:
     """Remove every copy of a document whose row is gone. Idempotent."""
     await parts.vectors.delete(tenant_id, document_id)
     for area in ("documents", "texts"):

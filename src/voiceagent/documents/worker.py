@@ -14,6 +14,7 @@ from voiceagent.documents.ingest import Ingest
 from voiceagent.documents.parts import ERASE, INGEST, MODEL_KEY, DocumentParts, file_blob, text_blob
 from voiceagent.documents.sandbox import ParseFailed
 from voiceagent.documents.service import DocumentService, erase, is_of_model
+from voiceagent.documents.sweep import Sweeper
 from voiceagent.domain.document import Document
 from voiceagent.domain.events import Event
 from voiceagent.domain.job import Job
@@ -31,6 +32,7 @@ _IDLE_S = 0.5
 _STOP_S = 2.0
 _RETRY_S = (2.0, 15.0, 60.0)
 _RECONCILE_S = 300.0
+_SWEEP_S = 900.0
 _STALE = timedelta(minutes=10)
 _PROGRESS_STEP = 0.05
 _PAGE = 200
@@ -50,12 +52,14 @@ class DocumentWorker:
         self._poll_s = poll_s
         self._lanes = lanes
         self._retired: dict[str, set[str]] = {}
+        self._sweeper = Sweeper(parts)
 
     async def run(self) -> None:
         """Work until cancelled, on several jobs at a time. Those under way are then given up; their leases run out and others take them."""
         lanes = asyncio.Semaphore(self._lanes)
         jobs = TaskScope("document-jobs")
         reconciled_s = float("-inf")
+        jobs.start(self._sweep(), name="sweep")
         try:
             while True:
                 await lanes.acquire()
@@ -113,6 +117,16 @@ class DocumentWorker:
             for retired in self._retired.pop(tenant.tenant_id, set()) - in_use:
                 await self._parts.vectors.drop(tenant.tenant_id, retired)
 
+    async def _sweep(self) -> None:
+        """Every quarter of an hour, remove files that no document has."""
+        while True:
+            try:
+                for tenant in await self._parts.store.directory.tenants():
+                    await self._sweeper.sweep(tenant.tenant_id)
+            except Problem as problem:  # the next time will do
+                _log.info("sweep_waits", code=problem.code)
+            await asyncio.sleep(_SWEEP_S)
+
     async def _ingest_one(self, job: Job) -> None:
         document = await self._current(job)
         if document is None:
@@ -150,6 +164,7 @@ class DocumentWorker:
             await work.jobs.complete(job)
         if superseded and now is ready:  # it was deleted while it was being read
             await erase(self._parts, job.tenant_id, ready.document_id)
+            await self._parts.vectors.scrub(job.tenant_id)  # perhaps by the erasure of a person, which did not wait for this
             return
         if not superseded:
             if before and not is_of_model(ready, before):
