@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import itertools
 import json
 import math
@@ -22,6 +23,8 @@ PATIENCE_S = 25.0
 """A caller waits no longer than this for anything."""
 GATEWAY_PATIENCE_S = 2.5
 """Without a word for so long while it waits for one, a client goes to the other address of the gateway."""
+_TAKEN_UP_S = 0.5
+"""A call that goes on hears the answer that it still owes within this."""
 ERRORS = (aiohttp.ClientError, OSError, TimeoutError, ConnectionError)
 
 
@@ -35,6 +38,7 @@ class Seen:
     documents: list[tuple[str, str]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     completed: int = 0
+    taken_up: int = 0
 
     def longest(self) -> tuple[float, str]:
         """The longest silence of a call."""
@@ -68,7 +72,20 @@ class Call:
                 self._socket = await self._client.ws_connect(url, max_msg_size=2**24)
                 created = await self._event()
         self.conversation_id = str(created["session"]["voiceagent"]["conversation_id"])
+        if resumed:
+            await self._taken_up()
         await self._socket.send_json({"type": "session.update", "session": MANUAL})
+
+    async def _taken_up(self) -> None:
+        """What was asked before the call broke is answered now, if it never was."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TAKEN_UP_S):
+                while (await self._event())["type"] != "response.created":
+                    pass
+            async with asyncio.timeout(self._patience_s):
+                while (await self._event())["type"] != "response.done":
+                    pass
+            self._seen.taken_up += 1
 
     async def turn(self) -> str:
         """Say something, take the answer; returns what was understood. Raises TurnFailed, or OSError when the call is over."""

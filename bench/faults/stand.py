@@ -38,14 +38,16 @@ START_S = 30.0
 
 @dataclass
 class Server:
-    """A dependency as processes: found by its port, started again as it was."""
+    """A dependency as processes: found by its port, started again as it was. command: where the process has renamed itself."""
 
     port: int
-    again: tuple[list[str], dict[str, str]] = ((), {})  # type: ignore[assignment]
+    command: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         leader = self._leader()
-        self.again = (leader.cmdline(), leader.environ())
+        self.command = self.command or leader.cmdline()
+        self.environment = leader.environ()
 
     def tree(self) -> list[psutil.Process]:
         """The process that was started, and all below it."""
@@ -62,14 +64,12 @@ class Server:
 
     def start(self) -> None:
         """Again, with the same words; returns when it takes connections."""
-        command, environment = self.again
-        subprocess.Popen(
-            command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        quiet = subprocess.DEVNULL
+        subprocess.Popen(self.command, env=self.environment, start_new_session=True, stdout=quiet, stderr=quiet)
         ends_at_s = time.monotonic() + START_S
         while not _listens(self.port):
             if time.monotonic() > ends_at_s:
-                raise RuntimeError(f"{command[0]} did not come back")
+                raise RuntimeError(f"{self.command[0]} did not come back")
             time.sleep(0.02)
 
 
@@ -148,7 +148,7 @@ async def stand(folder: Path, **settings: str) -> AsyncIterator[Stand]:
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with contextlib.ExitStack() as servers:
-        urls, ports = await asyncio.to_thread(_servers, servers)
+        urls, ports, commands = await asyncio.to_thread(_servers, servers)
         made = Stand(Apart(folder, {}))
         relays = {name: [_relay(port) for port in listened] for name, listened in ports.items()}
         instances = _instances(made.apart)
@@ -165,7 +165,7 @@ async def stand(folder: Path, **settings: str) -> AsyncIterator[Stand]:
         try:
             await asyncio.to_thread(made.apart.init)
             await asyncio.to_thread(made.apart.start, *OWN)
-            made.servers = {name: Server(listened[0]) for name, listened in ports.items()}
+            made.servers = {name: Server(listened[0], commands.get(name, [])) for name, listened in ports.items()}
             yield made
         finally:
             await asyncio.to_thread(made.apart.close)
@@ -176,11 +176,12 @@ async def stand(folder: Path, **settings: str) -> AsyncIterator[Stand]:
                         process.kill()
 
 
-def _servers(stack: contextlib.ExitStack) -> tuple[dict[str, str], dict[str, list[int]]]:
-    """Real PostgreSQL, Redis, Weaviate and MinIO, and a model server each for chat, recognition and speech: URLs and ports."""
+def _servers(stack: contextlib.ExitStack) -> tuple[dict[str, str], dict[str, list[int]], dict[str, list[str]]]:
+    """Real PostgreSQL, Redis, Weaviate and MinIO, and a model server each for chat, recognition and speech: URLs, ports and commands."""
+    redis_url, redis = stack.enter_context(redis_server())
     urls = {
         "postgresql": fresh_database(stack.enter_context(postgresql_server()), "faults"),
-        "redis": stack.enter_context(redis_server())[0],
+        "redis": redis_url,
         "weaviate": stack.enter_context(weaviate_server()),
         "s3": stack.enter_context(minio_server()),
     }
@@ -188,7 +189,7 @@ def _servers(stack: contextlib.ExitStack) -> tuple[dict[str, str], dict[str, lis
     ports["s3"] = [int(urls["s3"].partition("endpoint=http://127.0.0.1:")[2].partition("&")[0])]
     for name in ("llm", "stt", "tts"):
         ports[name] = [stack.enter_context(_model_server())]
-    return urls, ports
+    return urls, ports, {"redis": [str(part) for part in redis.args]}  # type: ignore[union-attr]
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import array
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from tests.support.virtual_time import LoopClock
 
@@ -225,16 +226,17 @@ async def place(
     brain: Brain | None = None,
     settings: SessionSettings | None = None,
     greeting: str = "",
+    before: Callable[[datetime], tuple[Turn, ...]] = lambda now: (),
     recorder: Recorder | None = None,
     during: Callable[[Call, float], None] | None = None,
     **ears: object,
 ) -> Call:
-    """Hold the call: frames every 20 ms until `until_s`, `during(call, at_s)` before each; then hang up."""
+    """Hold the call; its conversation has the turns `before`(now). Frames every 20 ms until `until_s`, `during(call, at_s)` before each; then hang up."""
     brain, hearing, clock = brain or Brain(), Ears(script, **ears), LoopClock()
     parts = VoiceParts(hearing, Voice(), Vad(hearing), Judge(hearing), brain, clock)  # type: ignore[arg-type]
     principal = Principal(DEFAULT_TENANT_ID, "key_1", frozenset({"talk"}))
     conversation = Conversation("conv_1", "default", "key_1", "voice", clock.now(), clock.now())
-    opened = OpenedConversation(conversation, Agent(greeting=greeting), ())
+    opened = OpenedConversation(conversation, Agent(greeting=greeting), before(clock.now()))
     session = VoiceSession(parts, principal, opened, settings or SessionSettings(), recorder)
     call = Call(session, script, brain, hearing)
     listener = asyncio.create_task(_listen(call))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tests.support.virtual_time import run
 from tests.voice.call import NOISE, Brain, Call, Script, place
 
-from voiceagent.domain.conversation import ToolCall
+from voiceagent.domain.conversation import ToolCall, Turn
 from voiceagent.domain.reply import ToolSpec
 from voiceagent.kit.errors import Conflict, InvalidInput, Unavailable
 from voiceagent.kit.offload import Offload
@@ -404,3 +406,27 @@ def test_settings_changed_mid_call_count_for_the_next_turn() -> None:
     call = run(place(script, until_s=14.0, during=change))
     assert call.brain.requests[0].instructions is None
     assert call.brain.requests[-1].instructions == "Answer in rhyme."
+
+
+def _left(state: str, age_s: float) -> Callable[[datetime], tuple[Turn, ...]]:
+    """A conversation whose last question was asked so long ago."""
+
+    def turns(now: datetime) -> tuple[Turn, ...]:
+        asked = Turn("turn_1", "conv_1", "what is the weather like?", "", "", state, now - timedelta(seconds=age_s))  # type: ignore[arg-type]
+        return (asked,)
+
+    return turns
+
+
+def test_a_question_whose_process_died_is_answered_when_its_caller_comes_back() -> None:
+    call = run(place(Script(), until_s=8.0, before=_left("asked", 5)))
+    assert call.of(told.ReplyEnded)[0].status == "completed"
+    assert [message.text for message in call.brain.requests[0].messages] == ["what is the weather like?"]
+    [turn] = call.turns
+    assert (turn.turn_id, turn.asked, turn.state) == ("turn_1", "what is the weather like?", "answered")
+    assert turn.heard == turn.answer == "It is sunny today. Tomorrow it will rain all day long."
+
+
+@pytest.mark.parametrize(("state", "age_s"), [("asked", 3_600), ("answered", 5), ("failed", 5), ("interrupted", 5)])
+def test_what_is_history_is_not_answered_again(state: str, age_s: float) -> None:
+    assert run(place(Script(), until_s=2.0, before=_left(state, age_s))).told == []

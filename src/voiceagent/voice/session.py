@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
 
-from voiceagent.domain.conversation import messages_of
+from voiceagent.domain.conversation import Turn, messages_of
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import Conflict, InvalidInput, Problem
 from voiceagent.kit.ids import new_id
@@ -25,6 +26,8 @@ from voiceagent.voice.turn import next_wake_s, step
 
 MIN_COMMIT_S = 0.1
 """The realtime protocol calls a shorter buffer empty."""
+TAKEN_UP_WITHIN = timedelta(seconds=60)
+"""A question this young is answered when its conversation goes on; an older one is history."""
 
 
 class VoiceSession:
@@ -56,6 +59,10 @@ class VoiceSession:
         self._caller = Caller(self, parts, opened.agent.language, self._replies.asked, self._replies.foresee)
         if opened.agent.greeting and not opened.turns and settings.turn_detection is not None:
             self._replies.say(opened.agent.greeting)
+            self.happen(turn.ResponseRequested(self.now_s()))
+        unanswered = _unanswered(opened, self._clock.now())
+        if unanswered is not None and settings.turn_detection is not None:
+            self._replies.take_up(unanswered)
             self.happen(turn.ResponseRequested(self.now_s()))
 
     # --- what a client may do -----------------------------------------------------------------------------------------
@@ -210,6 +217,13 @@ class VoiceSession:
     def _task_failed(self, _name: str, failure: BaseException) -> None:
         code = failure.code if isinstance(failure, Problem) else "internal"
         self.tell(told.Failed(code, failure.message if isinstance(failure, Problem) else "something went wrong inside"))
+
+
+def _unanswered(opened: OpenedConversation, now: datetime) -> Turn | None:
+    """The last turn when its caller still waits for the answer: who was to give it is gone, as a process that died."""
+    last = opened.turns[-1] if opened.turns else None
+    waits = last is not None and last.state == "asked" and bool(last.asked) and now - last.created_at <= TAKEN_UP_WITHIN
+    return last if waits else None
 
 
 def _items_of(opened: OpenedConversation) -> tuple[Item, ...]:

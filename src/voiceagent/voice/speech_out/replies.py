@@ -9,7 +9,7 @@ from dataclasses import replace
 import structlog
 
 from voiceagent.domain.agent import Agent
-from voiceagent.domain.conversation import Message
+from voiceagent.domain.conversation import Message, Turn
 from voiceagent.domain.identity import Principal
 from voiceagent.domain.reply import ReplyDone, ReplyEvent, ReplyRequest, ReplyText
 from voiceagent.domain.usage import TokenUsage
@@ -62,6 +62,11 @@ class Replies:
     def say(self, text: str) -> None:
         """The next answer says exactly this."""
         self._say = text
+
+    def take_up(self, turn: Turn) -> None:
+        """The next answer is that of a stored turn which never got one."""
+        exchange = self._exchange = Exchange(turn.conversation_id, turn.created_at, turn.turn_id)
+        exchange.ask(turn.asked, turn.timings.audio_in_s)
 
     def asked(self, asked: Asked) -> None:
         """The caller's turn is over: keep it, and tell the client once it is stored."""
