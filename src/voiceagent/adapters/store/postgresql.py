@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -56,25 +57,27 @@ _ROLE = text(
 _MAY_CREATE_ROLE = text("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user")
 _APP_EXISTS = text("SELECT 1 FROM pg_roles WHERE rolname = :app")
 
+_TLS_WORDS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
+
 
 class Postgresql:
     """A PostgreSQL database. Its URL's role owns the tables; transactions run as `voiceagent_app`, which the first migration creates."""
 
     def __init__(self, url: str) -> None:
-        location = _location(url)
+        location, tls = _secured(_location(url))
         self._engine = create_async_engine(
             location,
             pool_size=POOL_SIZE,
             max_overflow=0,
             pool_timeout=POOL_WAIT_S,
             json_serializer=json_text,
-            connect_args=_connect_arguments(COMMAND_S, lock_s=COMMAND_S),
+            connect_args=_connect_arguments(COMMAND_S, lock_s=COMMAND_S) | tls,
         )
         self._migration_engine = create_async_engine(
             location,
             poolclass=NullPool,
             json_serializer=json_text,
-            connect_args=_connect_arguments(MIGRATION_S, lock_s=MIGRATION_S / 2),
+            connect_args=_connect_arguments(MIGRATION_S, lock_s=MIGRATION_S / 2) | tls,
         )
         self._start = _START
         self._is_safe = False
@@ -175,8 +178,27 @@ def _location(url: str) -> URL:
         location = make_url(url).set(drivername="postgresql+asyncpg")
     except (exc.ArgumentError, ValueError) as failure:
         raise Misconfigured("store_url", "the store's URL cannot be read") from failure
-    ssl = location.query.get("sslmode")
-    return location.difference_update_query(["sslmode"]).update_query_dict({"ssl": ssl}) if ssl else location
+    return location
+
+
+def _secured(location: URL) -> tuple[URL, dict[str, Any]]:
+    """The location without libpq's words about TLS, and what the driver takes for them.
+
+    `verify-full` and `verify-ca` mean what they mean to libpq, by `sslrootcert` or else the system's authorities; `sslcert` and `sslkey` are shown.
+    """
+    asked = {name: str(location.query[name]) for name in _TLS_WORDS if name in location.query}
+    location = location.difference_update_query(list(_TLS_WORDS))
+    mode = asked.get("sslmode", "")
+    if mode not in ("verify-full", "verify-ca"):
+        return location, {"ssl": mode} if mode else {}
+    try:
+        context = ssl.create_default_context(cafile=asked.get("sslrootcert"))
+        context.check_hostname = mode == "verify-full"
+        if "sslcert" in asked:
+            context.load_cert_chain(asked["sslcert"], asked.get("sslkey"))
+    except (OSError, ValueError) as failure:
+        raise Misconfigured("store_url", "the store's certificates cannot be read", param="store.url") from failure
+    return location, {"ssl": context}
 
 
 def _connect_arguments(command_s: float, *, lock_s: float) -> dict[str, Any]:
