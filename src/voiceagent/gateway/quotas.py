@@ -1,20 +1,19 @@
 """How much a caller and an organisation may use: calls by class, uploaded bytes, seconds in calls, calls at a time.
 
-Rates hold over all replicas. Calls at a time are counted in this process alone: several gateways allow several times as many.
+Rates hold over all replicas, and so do calls at a time.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive
 
 from voiceagent.domain.identity import Principal
-from voiceagent.kit.errors import RateLimited, TooLarge, Unauthenticated
+from voiceagent.gateway.open_calls import OpenCalls
+from voiceagent.kit.errors import TooLarge, Unauthenticated
 from voiceagent.web.context import context_of
 from voiceagent.web.limits import Limiter, Rate
 
@@ -64,10 +63,10 @@ def class_of(method: str, path: str) -> str:
 class Quotas:
     """Takes what a call uses from the budgets of its caller and its organisation."""
 
-    def __init__(self, limiter: Limiter, rates: QuotaRates) -> None:
+    def __init__(self, limiter: Limiter, rates: QuotaRates, calls: OpenCalls) -> None:
         self._limiter = limiter
         self.rates = rates
-        self._open: Counter[str] = Counter()
+        self.calls = calls
 
     async def admit(self, conn: HTTPConnection, principal: Principal) -> None:
         """One call of its class. Raises RateLimited `rate_limited`."""
@@ -110,29 +109,26 @@ class Quotas:
 
         return paying
 
-    @contextmanager
-    def call(self, conn: HTTPConnection, address: str) -> Iterator[None]:
+    def call(self, conn: HTTPConnection, address: str) -> AbstractAsyncContextManager[None]:
         """Holds a place for an open call. Raises RateLimited `too_many_calls`."""
         principal, rates = _principal(conn), self.rates
-        places = {
-            f"caller\0{_caller(principal)}": rates.calls_of_caller,
-            f"tenant\0{principal.tenant_id}": rates.calls_of_tenant,
-            f"address\0{address}": rates.calls_of_address,
-        }
-        if any(self._open[name] >= most for name, most in places.items()):
-            raise RateLimited("too_many_calls", "As many calls as allowed are open; end one first.", retry_after_s=5.0)
-        self._open.update(places.keys())
-        try:
-            yield
-        finally:
-            for name in places:
-                self._open[name] -= 1
-                if self._open[name] <= 0:
-                    del self._open[name]
+        headers = context_of(conn).headers
+        policy = f'"calls";q={rates.calls_of_caller}'
+        headers["ratelimit-policy"] = ", ".join(filter(None, (headers.get("ratelimit-policy"), policy)))
+        return self.calls.place(
+            {
+                f"caller\0{_caller(principal)}": rates.calls_of_caller,
+                f"tenant\0{principal.tenant_id}": rates.calls_of_tenant,
+                f"address\0{address}": rates.calls_of_address,
+            }
+        )
 
-    def open_calls(self, principal: Principal) -> tuple[int, int]:
-        """(of the caller, of the organisation) in this process."""
-        return self._open[f"caller\0{_caller(principal)}"], self._open[f"tenant\0{principal.tenant_id}"]
+    async def open_calls(self, principal: Principal) -> tuple[int, int]:
+        """(of the caller, of the organisation) over all gateways."""
+        return (
+            await self.calls.held(f"caller\0{_caller(principal)}"),
+            await self.calls.held(f"tenant\0{principal.tenant_id}"),
+        )
 
 
 def _caller(principal: Principal) -> str:

@@ -26,7 +26,7 @@ class RateShown(BaseModel):
 
 
 class CallsShown(BaseModel):
-    """Calls at a time; in_use: of this gateway."""
+    """Calls at a time; in_use: over all gateways."""
 
     of: str
     most: int
@@ -52,7 +52,7 @@ async def limits(
     for rate in (quota.uploaded_kib, quota.call_s):
         whole = Rate(f"tenant_{rate.name}", rate.per_s * most, rate.burst * most)
         shown += [_shown(rate, "caller"), _shown(whole, "organisation")]
-    of_caller, of_tenant = parts.quotas.open_calls(caller)
+    of_caller, of_tenant = await parts.quotas.open_calls(caller)
     return Limits(
         rates=shown,
         calls=[

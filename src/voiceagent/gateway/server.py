@@ -16,6 +16,7 @@ from voiceagent.gateway.identity.routes import jwks, keys, me, media_tickets, oi
 from voiceagent.gateway.identity.sessions import Sessions
 from voiceagent.gateway.identity.tickets import Tickets
 from voiceagent.gateway.link import Links
+from voiceagent.gateway.open_calls import OpenCalls
 from voiceagent.gateway.parts import Gateway, GatewayParts
 from voiceagent.gateway.quotas import Quotas
 from voiceagent.gateway.routes_proxied import add_proxied
@@ -44,7 +45,7 @@ _ROUTERS = tuple(
 def create_gateway(parts: GatewayParts) -> FastAPI:
     """The gateway's app. The store and the cache stay the caller's to close."""
     limiter, tickets = Limiter(parts.cache), Tickets(parts.cache)
-    quotas = Quotas(limiter, parts.quotas)
+    quotas = Quotas(limiter, parts.quotas, OpenCalls(parts.cache.leases))
     access = AccessTokens(parts.access_keys)
     identities = Identities(parts.store, access)
     links = Links(parts.services, ServiceTokens(parts.service_keys), parts.link)
@@ -85,6 +86,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
             yield
         finally:
             await gateway.identities.close()
+            await gateway.quotas.calls.close()
             gateway.passwords.close()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Coroutine
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from typing import Any
 
 import aiohttp
@@ -43,7 +43,10 @@ class SocketProxy:
         conn = HTTPConnection(scope)
         upstreams = self._links.to(self._service)
         await receive()  # websocket.connect
-        with gateway_of(conn).quotas.call(conn, address_of(conn)), self._links.sockets.one(), ExitStack() as leases:
+        async with AsyncExitStack() as held:
+            await held.enter_async_context(gateway_of(conn).quotas.call(conn, address_of(conn)))
+            held.enter_context(self._links.sockets.one())
+            leases = held.enter_context(ExitStack())
             upstream, upper = await self._connected(upstreams, conn, leases)
             try:
                 await send({"type": "websocket.accept", "subprotocol": upper.protocol})

@@ -1,12 +1,38 @@
-"""What may be lost: cached values, counters, sessions, one-time tickets."""
+"""What may be lost: cached values, counters, sessions, one-time tickets, places of which there are only so many."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Protocol
+
+
+class Leases(Protocol):
+    """Places of which only so many may be taken at a time, over all processes. Every call raises Unavailable `cache_unavailable` within 150 ms."""
+
+    async def hold(self, holder: str, most: Mapping[str, int], *, ttl_s: float) -> str | None:
+        """Take one place under each key, all or none, in one step. None when held; the key of which `most` are taken otherwise.
+
+        A place whose holder does not renew it is free again after `ttl_s`, so that nobody's crash keeps it.
+        """
+        ...
+
+    async def renew(self, holder: str, keys: Collection[str], *, ttl_s: float) -> None:
+        """Hold on for `ttl_s` from now, also to what was lost in between. Never refused."""
+        ...
+
+    async def give_back(self, holder: str, keys: Collection[str]) -> None:
+        """The places are free. Idempotent."""
+        ...
+
+    async def held(self, key: str) -> int:
+        """How many places are taken."""
+        ...
 
 
 class Cache(Protocol):
     """Small values with a time to live. Losing all of it at any moment costs speed, never truth."""
+
+    leases: Leases
 
     async def get(self, key: str) -> bytes | None:
         """The value, or None when absent or expired. Raises Unavailable `cache_unavailable` within 150 ms, never later."""

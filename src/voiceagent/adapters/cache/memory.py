@@ -2,16 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from voiceagent.adapters.cache.limits import check_limit, check_ttl
 from voiceagent.kit.clock import Clock, SystemClock
 
 MAX_ENTRIES = 100_000
 
 
+class MemoryLeases:
+    """Places taken in this process; keys nobody holds are forgotten."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._taken: dict[str, dict[str, float]] = {}  # key: holder: when the place is free again
+
+    async def hold(self, holder: str, most: Mapping[str, int], *, ttl_s: float) -> str | None:
+        check_ttl(ttl_s)
+        for key, places in most.items():
+            taken = self._standing(key)
+            if holder not in taken and len(taken) >= places:
+                return key
+        await self.renew(holder, most.keys(), ttl_s=ttl_s)
+        return None
+
+    async def renew(self, holder: str, keys: Collection[str], *, ttl_s: float) -> None:
+        check_ttl(ttl_s)
+        for key in keys:
+            self._taken.setdefault(key, {})[holder] = self._clock.monotonic_s() + ttl_s
+
+    async def give_back(self, holder: str, keys: Collection[str]) -> None:
+        for key in keys:
+            self._taken.get(key, {}).pop(holder, None)
+            self._standing(key)
+
+    async def held(self, key: str) -> int:
+        return len(self._standing(key))
+
+    def _standing(self, key: str) -> dict[str, float]:
+        now_s = self._clock.monotonic_s()
+        standing = {holder: ends_s for holder, ends_s in self._taken.pop(key, {}).items() if ends_s > now_s}
+        if standing:
+            self._taken[key] = standing
+        return standing
+
+
 class MemoryCache:
     """A dict whose entries end. At MAX_ENTRIES the entry that was written longest ago goes first."""
 
     def __init__(self, clock: Clock, *, max_entries: int = MAX_ENTRIES) -> None:
+        self.leases = MemoryLeases(clock)
         self._clock = clock
         self._max_entries = max_entries
         self._values: dict[str, tuple[float, bytes]] = {}  # key: when it ends, value; in order of writing

@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from voiceagent.adapters.cache.limits import check_limit, check_ttl
+from voiceagent.adapters.cache.redis_leases import RedisLeases
 from voiceagent.kit.errors import Misconfigured, Unavailable
 from voiceagent.kit.tasks import cancellable
 
@@ -44,7 +45,7 @@ return '0'
 
 
 class RedisCache:
-    """Values under `<prefix>v:<key>`, limits under `<prefix>r:<key>`.
+    """Values under `<prefix>v:<key>`, limits under `<prefix>r:<key>`, places under `<prefix>l:<key>`.
 
     Each value begins with a digest of its key and is checked on read: an answer that belongs to another question is not passed on.
     """
@@ -54,6 +55,7 @@ class RedisCache:
         self._deadline_s = deadline_s
         self._prefix = prefix
         self._gcra = client.register_script(_GCRA)
+        self.leases = RedisLeases(client, self._bounded, prefix)
 
     async def get(self, key: str) -> bytes | None:
         return _opened(key, await self._bounded(self._client.get(self._name("v", key))))
