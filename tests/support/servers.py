@@ -82,6 +82,16 @@ def running(
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
+        _await_group_gone(process.pid)
+
+
+def _await_group_gone(group: int) -> None:
+    """What the process started dies with it, but a moment later."""
+    deadline = time.monotonic() + 5
+    with suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(group, 0)
+            time.sleep(0.01)
 
 
 def answers(port: int) -> bool:
@@ -112,19 +122,29 @@ def _postgresql_folders() -> list[str]:
 @contextmanager
 def postgresql_server(*options: str) -> Iterator[str]:
     """A PostgreSQL server; its URL names the superuser `postgres` and the database `postgres`. options: `name=value` settings."""
+    with tempfile.TemporaryDirectory(prefix="va-pg-", ignore_cleanup_errors=True) as name:
+        if os.geteuid() == 0:
+            shutil.chown(name, "postgres")
+        with postgresql_at(Path(name) / "data", *options) as url:
+            yield url
+
+
+@contextmanager
+def postgresql_at(data: Path, *options: str) -> Iterator[str]:
+    """A PostgreSQL server on the cluster in `data`, which is made when it is not there; killed at the end, as if the machine failed."""
     initdb, postgres = (os.path.realpath(binary(name, *_postgresql_folders())) for name in ("initdb", "postgres"))
     (port,) = free_ports(1)
-    with tempfile.TemporaryDirectory(prefix="va-pg-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="va-pg-run-", ignore_cleanup_errors=True) as name:
         if os.geteuid() == 0:
-            shutil.chown(folder, "postgres")
-        data = str(folder / "data")
-        create = [initdb, "-D", data, "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-        subprocess.run(_as_postgres(create), check=True, capture_output=True)
+            shutil.chown(name, "postgres")
+        if not data.exists():
+            create = [initdb, "-D", str(data), "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C"]
+            subprocess.run(_as_postgres([*create, "--no-sync"]), check=True, capture_output=True)
+        (data / "postmaster.pid").unlink(missing_ok=True)  # of one that was killed
         settings = ["shared_buffers=32MB", "max_connections=60", *options]
-        command = [postgres, "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", name]
+        command = [postgres, "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", name]
         command += [part for setting in settings for part in ("-c", setting)]
-        with running(_as_postgres(command), lambda: answers(port), log=folder / "log"):
+        with running(_as_postgres(command), lambda: answers(port), log=Path(name) / "log"):
             _wait_for_queries(port)
             yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
