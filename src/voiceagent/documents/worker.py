@@ -20,6 +20,7 @@ from voiceagent.domain.events import Event
 from voiceagent.domain.job import Job
 from voiceagent.kit.errors import Conflict, NotFound, Problem
 from voiceagent.kit.ids import new_id
+from voiceagent.kit.retry import retried
 from voiceagent.kit.tasks import TaskScope
 from voiceagent.ports.store import UnitOfWork
 
@@ -31,6 +32,8 @@ _BEAT_S = 8.0
 _IDLE_S = 0.5
 _STOP_S = 2.0
 _RETRY_S = (2.0, 15.0, 60.0)
+PARK_S = 600.0
+_PARKED_S = 0.5
 _RECONCILE_S = 300.0
 _SWEEP_S = 900.0
 _STALE = timedelta(minutes=10)
@@ -75,7 +78,9 @@ class DocumentWorker:
                     lanes.release()
                     await asyncio.sleep(self._poll_s)
                 else:
-                    jobs.start(self._carried(job), name=job.job_id).add_done_callback(lambda _: lanes.release())
+                    jobs.start(self._carried(job, park_s=PARK_S), name=job.job_id).add_done_callback(
+                        lambda _: lanes.release()
+                    )
         finally:
             await jobs.close(within_s=_STOP_S)
 
@@ -89,10 +94,12 @@ class DocumentWorker:
     async def _claim(self) -> Job | None:
         return await self._parts.store.queue.claim((INGEST, ERASE), worker=self._name, lease_s=LEASE_S)
 
-    async def _carried(self, job: Job) -> None:
+    async def _carried(self, job: Job, *, park_s: float = 0.0) -> None:
+        """Do the job. Where a server that it needs does not answer, it waits here for `park_s`, and costs no attempt."""
+        work = self._ingest_one if job.kind == INGEST else self._erase_one
         try:
             async with self._lease(job):
-                await (self._ingest_one(job) if job.kind == INGEST else self._erase_one(job))
+                await retried(lambda: work(job), within_s=park_s, first_delay_s=_PARKED_S)
         except Conflict as conflict:
             if conflict.code != "lease_lost":
                 raise
@@ -164,7 +171,9 @@ class DocumentWorker:
             await work.jobs.complete(job)
         if superseded and now is ready:  # it was deleted while it was being read
             await erase(self._parts, job.tenant_id, ready.document_id)
-            await self._parts.vectors.scrub(job.tenant_id)  # perhaps by the erasure of a person, which did not wait for this
+            await self._parts.vectors.scrub(
+                job.tenant_id
+            )  # perhaps by the erasure of a person, which did not wait for this
             return
         if not superseded:
             if before and not is_of_model(ready, before):

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 import structlog
 
 from voiceagent.domain.conversation import Turn
+from voiceagent.domain.erasure import SubjectNames
 from voiceagent.domain.identity import Principal
 from voiceagent.domain.reply import ReplyDone, ReplyEvent, ReplyRequest, ReplyText, ReplyToolCall
+from voiceagent.domain.tool import Tool
 from voiceagent.domain.usage import TokenUsage
 from voiceagent.engine.brevity import SpokenLimit
 from voiceagent.engine.cite import CitedText, Said
@@ -21,8 +23,9 @@ from voiceagent.engine.counting import TokenCounts
 from voiceagent.engine.grounding.ground import Grounded, Grounder, Mode
 from voiceagent.engine.grounding.judge import Judge
 from voiceagent.engine.privacy import TurnPseudonyms
-from voiceagent.engine.retrieve import Retriever
+from voiceagent.engine.retrieve import RetrievalBudget, Retriever
 from voiceagent.engine.router import Router, Started
+from voiceagent.engine.tools.rounds import ToolParts, ToolRounds
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.errors import NotFound, Problem
 from voiceagent.ports.bus import Bus
@@ -41,7 +44,10 @@ FROM_DOCUMENTS = "documents"
 @dataclass(frozen=True, slots=True)
 class EngineParts:
     """What the engine works with. documents: None when there are none.  bus: None when nobody listens.  embedder: compares questions with
-    sentences, None to go by words alone.  pseudonyms: turns go through it before they are stored, None to store them as they are."""
+    sentences, None to go by words alone.  pseudonyms: turns go through it before they are stored, None to store them as they are.
+
+    names: the erased begin no conversation.  tools: what agents may use, None for none.
+    """
 
     store: Store
     router: Router
@@ -50,7 +56,15 @@ class EngineParts:
     clock: Clock = field(default_factory=SystemClock)
     embedder: Embedder | None = None
     grounding: Mode = "auto"
+    retrieval: RetrievalBudget = field(default_factory=RetrievalBudget)
     pseudonyms: TurnPseudonyms | None = None
+    names: SubjectNames | None = None
+    tools: ToolParts | None = None
+
+    @property
+    def offered(self) -> tuple[Tool, ...]:
+        """Every tool that an agent may be given."""
+        return self.tools.tools.all if self.tools else ()
 
 
 class EngineService:
@@ -58,10 +72,11 @@ class EngineService:
 
     def __init__(self, parts: EngineParts) -> None:
         self.parts = parts
-        self.log = ConversationLog(parts.store, parts.bus, parts.clock, parts.pseudonyms)
-        retriever = Retriever(parts.documents, parts.clock)
+        self.log = ConversationLog(parts.store, parts.bus, parts.clock, parts.pseudonyms, parts.names)
+        retriever = Retriever(parts.documents, parts.clock, parts.retrieval)
         self._grounder = Grounder(retriever, Judge(parts.embedder), parts.clock, mode=parts.grounding)
         self._counts = TokenCounts()
+        self._tools = ToolRounds(parts.tools) if parts.tools else None
 
     async def open_conversation(
         self, principal: Principal, *, agent_id: str, conversation_id: str | None, channel: str
@@ -84,6 +99,15 @@ class EngineService:
             _log.debug("prepare_failed", error=type(error).__name__)
 
     async def reply(self, request: ReplyRequest) -> AsyncGenerator[ReplyEvent, None]:
+        answer = self._generated(request)
+        if self._tools is not None and request.agent.tools and self._calls_tools(request):
+            answer = self._tools.reply(request, self._generated)
+        async with aclosing(answer) as events:
+            async for event in events:
+                yield event
+
+    async def _generated(self, request: ReplyRequest) -> AsyncGenerator[ReplyEvent, None]:
+        """One call of the model."""
         begun_s = self.parts.clock.monotonic_s()
         model = self._model(request)
         llm = self.parts.router.first(model)
@@ -99,6 +123,9 @@ class EngineService:
         async with aclosing(_told(started, composed, grounded, spoken=request.spoken)) as events:
             async for event in events:
                 yield event
+
+    def _calls_tools(self, request: ReplyRequest) -> bool:
+        return self.parts.router.first(self._model(request)).capabilities.tools
 
     def _model(self, request: ReplyRequest) -> str:
         """What the call asks for, or the agent's choice: clients of other platforms ask for models that we do not have."""

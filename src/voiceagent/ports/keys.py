@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from voiceagent.kit.crypto_envelope import WrappingKey
@@ -41,8 +42,31 @@ class Keys(Protocol):
         """Destroy every key of the tenant, and refuse to make others: whatever they wrapped, wherever copies lie, cannot be opened again."""
         ...
 
+    def blind(self, value: str) -> str:
+        """A keyed hash of `value` under the root key, 64 hexadecimal digits: by it a sealed value is found again before its tenant is known."""
+        ...
+
     async def close(self) -> None:
         """Forget what is in memory. Idempotent."""
+        ...
+
+
+class RootKeys(Protocol):
+    """The root key under which the tenants' keys are kept, and how a newer one takes its place while everything is served."""
+
+    async def renew_root(self, aside: Path) -> bool:
+        """Make a newer root key live beside the old one, which still opens what it wrapped; nothing when a rotation was stopped halfway.
+
+        False: the operator has to set the text in `aside` as the root key, everywhere, and come again.
+        """
+        ...
+
+    async def rewrap_root(self, tenant_id: str) -> int:
+        """Put the tenant's keys under the newest root key; how many were not. They can be read throughout. Idempotent: it may stop anywhere."""
+        ...
+
+    async def retire_root(self, aside: Path) -> None:
+        """End every root key but the newest. `aside` then holds them, or what the operator has to set. Idempotent."""
         ...
 
 

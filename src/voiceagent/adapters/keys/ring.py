@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+from pathlib import Path
+
+from voiceagent.adapters.keys.root import Root
 from voiceagent.kit.clock import Clock
 from voiceagent.kit.crypto_envelope import WrappingKey, context_of, fresh_key
-from voiceagent.kit.errors import Conflict, Forbidden, Misconfigured, Problem
+from voiceagent.kit.errors import Conflict, Forbidden, Misconfigured, NotFound, Problem, Unavailable
 from voiceagent.kit.ids import new_id
 from voiceagent.ports.blobs import BlobStore
 from voiceagent.ports.keys import TenantKeys
@@ -17,7 +22,7 @@ _PREFIX = "kek_"
 class KeyRing:
     """Implements ports.keys.Keys. Objects are only added and removed, never changed, so that processes need not agree on anything."""
 
-    def __init__(self, root: WrappingKey, ring: BlobStore, clock: Clock) -> None:
+    def __init__(self, root: Root, ring: BlobStore, clock: Clock) -> None:
         self._root = root
         self._ring = ring
         self._clock = clock
@@ -56,8 +61,45 @@ class KeyRing:
         self._known.pop(tenant_id, None)
         return len(names)
 
+    def blind(self, value: str) -> str:
+        return hmac.new(self._root.index_secret, value.encode(), hashlib.sha256).hexdigest()
+
+    async def renew_root(self, aside: Path) -> bool:
+        return await self._root.renew(aside)
+
+    async def rewrap_root(self, tenant_id: str) -> int:
+        count = 0
+        for name in [name async for name in self._ring.names(_name(tenant_id, _PREFIX))]:
+            count += await self._moved(tenant_id, name)
+        return count
+
+    async def retire_root(self, aside: Path) -> None:
+        await self._root.retire(aside)
+
+    async def _moved(self, tenant_id: str, name: str) -> bool:
+        """Whether this key was put under the newest root key. A key that is destroyed meanwhile stays destroyed."""
+        try:
+            wrapped = await self._wrapped(name)
+        except NotFound:
+            return False
+        context = context_of("tenant key", tenant_id, name.rpartition("/")[2])
+        try:
+            fresh = await self._root.rewrapped(wrapped, context)
+        except Unavailable:
+            raise
+        except Problem as failure:
+            raise _wrong_root() from failure
+        if fresh is None or name not in [one async for one in self._ring.names(name)]:
+            return False
+        await self._ring.put(name, fresh)
+        gone = _name(tenant_id, _DESTROYED)
+        if gone in [one async for one in self._ring.names(gone)]:
+            await self._ring.delete(name)
+        return True
+
     async def close(self) -> None:
         self._known.clear()
+        await self._root.close()
         await self._ring.close()
 
     async def _read(self, tenant_id: str, known: dict[str, WrappingKey]) -> dict[str, WrappingKey]:
@@ -69,19 +111,26 @@ class KeyRing:
         return {key_id: known.get(key_id) or await self._opened(tenant_id, key_id) for key_id in ids}
 
     async def _opened(self, tenant_id: str, key_id: str) -> WrappingKey:
-        wrapped = b"".join([piece async for piece in self._ring.get(_name(tenant_id, key_id))])
+        wrapped = await self._wrapped(_name(tenant_id, key_id))
         try:
-            return WrappingKey(key_id, self._root.unwrap(wrapped, context_of("tenant key", tenant_id, key_id)))
+            return WrappingKey(key_id, await self._root.unwrap(wrapped, context_of("tenant key", tenant_id, key_id)))
+        except Unavailable:
+            raise
         except Problem as failure:
-            raise Misconfigured(
-                "root_key_wrong", "the root key does not open the keys of the organisations"
-            ) from failure
+            raise _wrong_root() from failure
+
+    async def _wrapped(self, name: str) -> bytes:
+        return b"".join([piece async for piece in self._ring.get(name)])
 
     async def _made(self, tenant_id: str) -> str:
         key_id = new_id(_PREFIX.rstrip("_"))
-        wrapped = self._root.wrap(fresh_key(), context_of("tenant key", tenant_id, key_id))
+        wrapped = await self._root.wrap(fresh_key(), context_of("tenant key", tenant_id, key_id))
         await self._ring.put(_name(tenant_id, key_id), wrapped)
         return key_id
+
+
+def _wrong_root() -> Misconfigured:
+    return Misconfigured("root_key_wrong", "the root key does not open the keys of the organisations")
 
 
 def _name(tenant_id: str, key_id: str) -> str:

@@ -11,10 +11,12 @@ from sqlalchemy import Executable, case, delete, func, select, update
 
 from voiceagent.adapters.store.database import Database
 from voiceagent.adapters.store.scope import Scope, insert_new, mine, param, restored, upsert
+from voiceagent.adapters.store.sealing.rows import ROW_KEY, RowSeal, blind, no_keys
 from voiceagent.adapters.store.tables import api_keys, grants, settings, tenants, users
 from voiceagent.domain.identity import ApiKey, Grant, Tenant, User, email_key
 from voiceagent.kit.clock import Clock
 from voiceagent.kit.errors import Conflict, NotFound, Problem
+from voiceagent.ports.keys import Keys
 
 _log = structlog.get_logger(__name__)
 
@@ -30,9 +32,9 @@ _EXPIRE = _EXPIRE.values(
     )
 )
 _GET_USER = select(users).where(mine(users, "user_id"))
-_ALL_USERS = select(users).where(mine(users)).order_by(users.c.email_key)
+_ALL_USERS = select(users).where(mine(users))
 _TAKEN = select(users.c.user_id).where(
-    mine(users), users.c.email_key == param("email_key"), users.c.user_id != param("user_id")
+    mine(users), users.c.email_key.in_(param("email_keys", expanding=True)), users.c.user_id != param("user_id")
 )
 _KEY_BY_SHA256 = select(api_keys).where(api_keys.c.secret_sha256 == param("secret_sha256"))
 _USER_BY_EMAIL = select(users).where(users.c.email_key == param("email_key"))
@@ -78,7 +80,9 @@ class SqlUsers:
         self._scope = scope
 
     async def add(self, user: User) -> None:
-        if not await self._scope.put(insert_new(self._scope.dialect, users), self._row(user)):
+        if await self._is_taken(user) or not await self._scope.put(
+            insert_new(self._scope.dialect, users), self._row(user)
+        ):
             raise _user_exists()
 
     async def get(self, user_id: str) -> User:
@@ -89,16 +93,22 @@ class SqlUsers:
 
     async def put(self, user: User) -> None:
         await self.get(user.user_id)
-        row = self._row(user)
-        if await self._scope.row(_TAKEN, user_id=user.user_id, email_key=row["email_key"]) is not None:
+        if await self._is_taken(user):
             raise _user_exists()
-        await self._scope.put(upsert(self._scope.dialect, users), row)
+        await self._scope.put(upsert(self._scope.dialect, users), self._row(user))
 
     async def all(self) -> tuple[User, ...]:
-        return tuple(restored(User, row) for row in await self._scope.rows(_ALL_USERS))
+        found = [restored(User, row) for row in await self._scope.rows(_ALL_USERS)]
+        return tuple(sorted(found, key=lambda user: email_key(user.email)))
+
+    async def _is_taken(self, user: User) -> bool:
+        """Whether another has the e-mail, stored as it is now or from before there were keys."""
+        keys = [str(self._row(user)["email_key"]), email_key(user.email)]
+        return (await self._scope.run(_TAKEN, user_id=user.user_id, email_keys=keys)).first() is not None
 
     def _row(self, user: User) -> dict[str, object]:
-        return dataclasses.asdict(user) | {"email_key": email_key(user.email)}
+        key, seal = email_key(user.email), self._scope.seal
+        return dataclasses.asdict(user) | {"email_key": key if seal is None else seal.blind(key)}
 
 
 class SqlSettings:
@@ -125,9 +135,10 @@ class SqlSettings:
 class SqlDirectory:
     """Looks up by what the caller proves to hold: row security shows it the one row with that digest or e-mail, and no other."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, keys: Keys | None = None) -> None:
         self._database = database
         self._clock = clock
+        self._keys = keys
         self._noted: dict[str, datetime] = {}
 
     async def key_by_sha256(self, secret_sha256: str) -> ApiKey | None:
@@ -135,7 +146,11 @@ class SqlDirectory:
         return None if row is None else _key(row)
 
     async def user_by_email(self, email: str) -> User | None:
-        row = await self._found(_USER_BY_EMAIL, "email_key", email_key(email))
+        wanted = email_key(email)
+        row = None
+        if self._keys is not None:
+            row = await self._found(_USER_BY_EMAIL, "email_key", blind(self._keys, wanted))
+        row = row or await self._found(_USER_BY_EMAIL, "email_key", wanted)  # from before there were keys
         return None if row is None else restored(User, row)
 
     async def grant_by_sha256(self, secret_sha256: str) -> Grant | None:
@@ -166,7 +181,15 @@ class SqlDirectory:
 
     async def _found(self, statement: Executable, name: str, value: str) -> dict[str, Any] | None:
         async with self._database.transaction({"directory": value}, "read") as connection:
-            return await Scope(connection, "", self._clock).row(statement, **{name: value})
+            row = (await Scope(connection, "", self._clock).run(statement, **{name: value})).first()
+        if row is None:
+            return None
+        told = row._asdict()
+        if told.get(ROW_KEY) is None:
+            return told
+        if self._keys is None:
+            raise no_keys()
+        return await RowSeal(self._keys, told["tenant_id"]).opened(told)
 
 
 def _user_exists() -> Conflict:

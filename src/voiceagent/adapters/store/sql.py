@@ -111,7 +111,7 @@ class SqlStore:
         self._keys = keys
         self._database = Database(dialect)
         self._clock = clock
-        self.directory = SqlDirectory(self._database, clock)
+        self.directory = SqlDirectory(self._database, clock, keys)
         self.queue = SqlQueue(self._database, clock)
 
     @asynccontextmanager

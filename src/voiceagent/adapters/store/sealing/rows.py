@@ -11,7 +11,7 @@ from sqlalchemy import Table
 from sqlalchemy.types import JSON
 
 from voiceagent.adapters.store.columns import clean, json_text
-from voiceagent.adapters.store.tables import conversations, documents, providers, second_factors, turns
+from voiceagent.adapters.store.tables import conversations, documents, providers, second_factors, turns, users
 from voiceagent.kit.crypto_envelope import broken, context_of, decrypted, encrypted, fresh_key
 from voiceagent.kit.errors import Misconfigured
 from voiceagent.ports.keys import Keys
@@ -26,8 +26,9 @@ SEALED: dict[Table, tuple[str, ...]] = {
     second_factors: ("secret",),
     conversations: ("title",),
     providers: ("api_key",),
+    users: ("email",),
 }
-"""Columns with what people said, wrote or keep secret. None of them is searched in SQL."""
+"""Columns with what people said, wrote or keep secret. None of them is searched in SQL; a person's e-mail is found by its `blind` form."""
 
 
 class RowSeal:
@@ -69,6 +70,10 @@ class RowSeal:
         }
         return row | clear
 
+    def blind(self, value: str) -> str:
+        """What stands in a column by which a sealed value is found again."""
+        return blind(self._keys, value)
+
     async def rewrapped(self, table: Table, row: dict[str, Any]) -> str:
         """The row's key under the tenant's active key. row: its id and its `row_key`."""
         key_id, _, wrapped = row[ROW_KEY].partition(".")
@@ -81,6 +86,11 @@ class RowSeal:
 
     def _place(self, table: Table, row: dict[str, Any]) -> tuple[str, str, str]:
         return self._tenant_id, table.name, row[id_of(table)]
+
+
+def blind(keys: Keys, value: str) -> str:
+    """The keyed hash of a value, told from plain values by its beginning."""
+    return f"hmac:{keys.blind(value)}"
 
 
 def id_of(table: Table) -> str:
