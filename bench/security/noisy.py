@@ -21,9 +21,9 @@ from pathlib import Path
 
 import structlog
 import uvloop
-from bench.gateway.run import NO_LIMIT, NO_QUOTA, service_app
 from tests.support.servers import redis_server
 
+from bench.gateway.run import NO_LIMIT, NO_QUOTA, service_app
 from bench.security.load import Call, Measured, steady
 from voiceagent.adapters.cache.redis import open_cache
 from voiceagent.adapters.store.sql import open_store

@@ -16,6 +16,7 @@ from voiceagent.web.context import context_of
 
 _log = structlog.get_logger(__name__)
 _RETRY_CACHE_S = 5.0
+_REFUSED_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Limiter:
         self._cache = cache
         self._clock = clock or SystemClock()
         self._local = LocalBuckets(clock=self._clock)
+        self._refused: dict[str, float] = {}
         self._cache_down_until_s = 0.0
 
     async def take(self, conn: HTTPConnection, rate: Rate, *owners: str, cost: int = 1) -> None:
@@ -99,10 +101,23 @@ class Limiter:
     async def wait_s(self, owner: str, rate: Rate, cost: int = 1) -> float:
         """0.0 when `cost` calls of `owner` are allowed now (and taken), otherwise the seconds until they would be."""
         key = _key(rate.name, owner)
+        refused_s = self._refused.get(key, 0.0) - self._clock.monotonic_s()
+        if refused_s > 0.0:
+            return refused_s
         if self._clock.monotonic_s() >= self._cache_down_until_s:
             try:
-                return await self._cache.allow(key, rate_per_s=rate.per_s, burst=rate.burst, cost=cost)
+                wait_s = await self._cache.allow(key, rate_per_s=rate.per_s, burst=rate.burst, cost=cost)
+                self._remember(key, wait_s, cost)
+                return wait_s
             except Unavailable:
                 self._cache_down_until_s = self._clock.monotonic_s() + _RETRY_CACHE_S
                 _log.warning("limits_counted_locally", retry_s=_RETRY_CACHE_S)
         return self._local.allow(key, rate, cost)
+
+    def _remember(self, key: str, wait_s: float, cost: int) -> None:
+        """Whoever may not do one thing may do nothing until then: the flood of a noisy caller is refused without asking the cache."""
+        if cost > 1 or wait_s <= 0.0:
+            return
+        if len(self._refused) >= _REFUSED_KEPT:
+            self._refused.clear()
+        self._refused[key] = self._clock.monotonic_s() + wait_s

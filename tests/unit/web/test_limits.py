@@ -106,3 +106,34 @@ async def test_a_dead_cache_means_local_limits_not_none() -> None:
     clock.at_s += 6
     await limiter.take(conn, rate, "key_1")
     assert cache.asked == 2
+
+
+class CountingCache:
+    """Counts what it is asked, and allows nothing for a second."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.wait_s = 1.0
+
+    async def allow(self, key: str, *, rate_per_s: float, burst: int, cost: int = 1) -> float:
+        self.asked += 1
+        return self.wait_s
+
+
+async def test_a_flood_that_is_refused_costs_the_cache_one_question() -> None:
+    clock, cache = HandClock(), CountingCache()
+    limiter, rate = Limiter(cache, clock=clock), Rate("test", 1.0, 5)  # type: ignore[arg-type]
+    assert [await limiter.wait_s("noisy", rate) for _ in range(100)] == [1.0] * 100
+    assert cache.asked == 1
+    assert await limiter.wait_s("another", rate) == 1.0 and cache.asked == 2
+    clock.at_s += 1.01
+    cache.wait_s = 0.0
+    assert await limiter.wait_s("noisy", rate) == 0.0
+
+
+async def test_a_dear_call_refused_leaves_cheap_ones_alone() -> None:
+    cache = CountingCache()
+    limiter, rate = Limiter(cache, clock=HandClock()), Rate("test", 1.0, 5)  # type: ignore[arg-type]
+    assert await limiter.wait_s("a", rate, cost=5) == 1.0
+    cache.wait_s = 0.0
+    assert await limiter.wait_s("a", rate) == 0.0
