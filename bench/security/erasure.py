@@ -157,7 +157,7 @@ async def copied(home: House, url: str | None, work: Path, data: Path) -> None:
     await home.parts.store.scrub()
     shutil.copytree(data, work / "backup-data")
     if url:
-        psql(url, "SELECT pg_backup_start('copy', true)")
+        psql(url, "CHECKPOINT")
         shutil.copytree(work / "server", work / "backup-server", ignore=shutil.ignore_patterns("postmaster.pid"))
 
 

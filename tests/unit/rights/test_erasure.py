@@ -59,8 +59,8 @@ class House:
         self.worker = DocumentWorker(told, name="worker_test")
         self.log = ConversationLog(parts.store, parts.bus, parts.clock, names=rights.names)
 
-    async def person(self, role: str = "operator") -> Principal:
-        user = User(new_id("usr"), TENANT, f"{new_id('ann')}@example.org", role, "", NOW)
+    async def person(self, role: str = "operator", *, email: str = "") -> Principal:
+        user = User(new_id("usr"), TENANT, email or f"{new_id('ann')}@example.org", role, "", NOW)
         key, _ = new_key(KeyOrder(TENANT, user.user_id, "key", frozenset({"talk"})), NOW)
         async with self.parts.store.begin(TENANT) as work:
             await work.users.add(user)
@@ -79,9 +79,9 @@ class House:
             await self.log.record(principal, turn)
         return opened.conversation.conversation_id
 
-    async def uploads(self, principal: Principal, text: str, *, read: bool = True) -> str:
+    async def uploads(self, principal: Principal, text: str, *, read: bool = True, name: str | None = None) -> str:
         document = await self.documents.add(
-            principal, Upload(f"{new_id('f')}.md", "", pieces(f"# Title\n\nAbout {text} it is.\n".encode()))
+            principal, Upload(name or f"{new_id('f')}.md", "", pieces(f"# Title\n\nAbout {text} it is.\n".encode()))
         )
         while read and await self.worker.run_one():
             pass
