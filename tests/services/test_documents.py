@@ -271,6 +271,38 @@ async def test_a_search_beyond_the_limits_is_refused(kit: DocumentsKit, query: S
 # The worker
 
 
+async def test_a_worker_waits_for_a_server_that_is_away_and_spends_no_attempt(
+    kit: DocumentsKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, tries = kit.parts.vectors.put, 0
+
+    async def away_twice(*arguments: Any) -> None:
+        nonlocal tries
+        tries += 1
+        if tries <= 2:
+            raise Unavailable("vectors_unavailable", "away")
+        await put(*arguments)
+
+    claim, claimed = kit.parts.store.queue.claim, []
+
+    async def counted(*arguments: Any, **options: Any) -> Any:
+        job = await claim(*arguments, **options)
+        claimed.extend([job.attempt] if job is not None else [])
+        return job
+
+    monkeypatch.setattr(kit.parts.store.queue, "claim", counted)
+    monkeypatch.setattr(kit.parts.vectors, "put", away_twice)
+    document = await kit.add("a.txt", "Waiting is work, too.")
+    running = asyncio.create_task(kit.worker.run())
+    async with asyncio.timeout(60):
+        while (await kit.service.get(OWNER, document.document_id)).state != "ready":
+            await asyncio.sleep(0.05)
+    running.cancel()
+    await asyncio.wait({running})
+    assert tries == 3
+    assert claimed == [1]
+
+
 async def test_a_part_that_fails_postpones_the_job_and_gives_up_after_the_last_attempt(
     kit: DocumentsKit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
