@@ -21,7 +21,7 @@ from voiceagent.domain.agent import Agent
 from voiceagent.domain.conversation import Message
 from voiceagent.domain.reply import ReplyDone, ReplyRequest, ReplyText
 from voiceagent.engine.reply import EngineParts, EngineService
-from voiceagent.engine.router import Router
+from voiceagent.engine.routing.router import Router
 from voiceagent.models.store import ModelStore, default_root
 from voiceagent.ports.llm import ChatDone, ChatRequest, TextDelta
 

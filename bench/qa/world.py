@@ -29,7 +29,7 @@ from voiceagent.domain.identity import ROLES, Principal, Tenant
 from voiceagent.domain.reply import ReplyRequest
 from voiceagent.engine.grounding.ground import Mode
 from voiceagent.engine.reply import EngineParts, EngineService
-from voiceagent.engine.router import Router
+from voiceagent.engine.routing.router import Router
 from voiceagent.models.store import ModelStore, default_root
 from voiceagent.ports.llm import LanguageModel
 from voiceagent.ports.store import Store

@@ -29,33 +29,33 @@ GPT = Provider(
 async def test_a_provider_is_kept_replaced_listed_and_removed_with_its_key(store: Store, tenant: str) -> None:
     changed = dataclasses.replace(GPT, api_key="another", priority=3)
     async with store.begin(tenant) as work:
-        await work.providers.put(GPT)
-        await work.providers.put(dataclasses.replace(GPT, name="a", api_key=""))
+        await work.routing.providers.put(GPT)
+        await work.routing.providers.put(dataclasses.replace(GPT, name="a", api_key=""))
     async with store.begin(tenant) as work:
-        assert await work.providers.get("gpt") == GPT
-        await work.providers.put(changed)
-        assert [one.name for one in await work.providers.all()] == ["a", "gpt"]
-        assert await work.providers.get("gpt") == changed
-        assert await work.providers.delete("gpt") and not await work.providers.delete("gpt")
+        assert await work.routing.providers.get("gpt") == GPT
+        await work.routing.providers.put(changed)
+        assert [one.name for one in await work.routing.providers.all()] == ["a", "gpt"]
+        assert await work.routing.providers.get("gpt") == changed
+        assert await work.routing.providers.delete("gpt") and not await work.routing.providers.delete("gpt")
         with pytest.raises(NotFound):
-            await work.providers.get("gpt")
+            await work.routing.providers.get("gpt")
 
 
 async def test_providers_of_another_tenant_are_not_there(store: Store, tenant: str) -> None:
     async with store.begin(tenant) as work:
-        await work.providers.put(GPT)
-        await work.usage.add(Used("2026-11-02", "gpt", 1, 10, 5, 7))
+        await work.routing.providers.put(GPT)
+        await work.routing.usage.add(Used("2026-11-02", "gpt", 1, 10, 5, 7))
     async with store.begin(f"{tenant}_other") as work:
-        assert await work.providers.all() == ()
-        assert await work.usage.since("2026-01-01") == ()
+        assert await work.routing.providers.all() == ()
+        assert await work.routing.usage.since("2026-01-01") == ()
 
 
 async def test_sums_that_many_add_to_at_once_lose_nothing(store: Store, tenant: str) -> None:
     async def add(day: str) -> None:
         async with store.begin(tenant) as work:
-            await work.usage.add(Used(day, "gpt", 1, 10, 5, 2**33))
+            await work.routing.usage.add(Used(day, "gpt", 1, 10, 5, 2**33))
 
     await asyncio.gather(*(add("2026-11-02") for _ in range(10)), add("2026-10-31"), add("2026-11-03"))
     async with store.begin(tenant, read_only=True) as work:
-        november = await work.usage.since("2026-11-01")
+        november = await work.routing.usage.since("2026-11-01")
     assert november == (Used("2026-11-02", "gpt", 10, 100, 50, 10 * 2**33), Used("2026-11-03", "gpt", 1, 10, 5, 2**33))

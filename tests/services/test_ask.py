@@ -21,7 +21,7 @@ from voiceagent.domain.agent import Agent
 from voiceagent.domain.document import Collection
 from voiceagent.domain.identity import Principal
 from voiceagent.engine.reply import EngineParts, EngineService
-from voiceagent.engine.router import Router
+from voiceagent.engine.routing.router import Router
 from voiceagent.engine.server import create_engine
 from voiceagent.kit.errors import Unavailable
 from voiceagent.ports.services import Documents

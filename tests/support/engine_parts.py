@@ -17,7 +17,7 @@ from voiceagent.domain.document import Chunk, Passage, SearchQuery
 from voiceagent.domain.identity import Principal, Tenant
 from voiceagent.domain.reply import ReplyRequest
 from voiceagent.engine.reply import EngineParts, EngineService
-from voiceagent.engine.router import Router
+from voiceagent.engine.routing.router import Router
 from voiceagent.kit.errors import Problem
 from voiceagent.kit.ids import new_id
 from voiceagent.ports.services import OpenedConversation

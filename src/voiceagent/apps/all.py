@@ -25,7 +25,7 @@ async def _compose(parts: Parts) -> Sequence[Listener]:
     rights = await start_rights(parts)
     knowing = documents.service(parts)
     thinking = engine.service(parts, knowing)
-    await engine.warm(thinking)
+    await engine.warm(parts, thinking)
     documents.start_worker(parts)
     await start_anchoring(parts)
     return [

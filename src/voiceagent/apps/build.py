@@ -37,7 +37,7 @@ ADAPTERS: dict[str, dict[str, str]] = {
     },
     "llm": {
         "llamacpp": "voiceagent.adapters.llm.llamacpp:open_llm",
-        **dict.fromkeys(_OPENAI, "voiceagent.adapters.llm.openai:open_llm"),
+        **dict.fromkeys((*_OPENAI, "azure+https"), "voiceagent.adapters.llm.openai:open_llm"),
         "scripted": "voiceagent.adapters.llm.scripted:open_llm",
     },
     "stt": {
@@ -76,6 +76,13 @@ ADAPTERS: dict[str, dict[str, str]] = {
 _SEALED = {"blobs": "voiceagent.adapters.blobs.sealed:SealedBlobs"}
 """What is put over an adapter when there are keys; the store seals its rows itself."""
 
+_FALLBACKS = {
+    "stt": "voiceagent.adapters.stt.fallback:FallbackStt",
+    "tts": "voiceagent.adapters.tts.fallback:FallbackTts",
+    "embed": "voiceagent.adapters.embed.fallback:FallbackEmbedder",
+}
+"""What is put over two adapters, the second of which helps the first out; language models have a router instead."""
+
 _IN_THREADS = frozenset({"stt", "tts", "vad", "turns", "embed"})
 """Opening these reads models for a while; the others make connections, which belong to the event loop."""
 
@@ -92,6 +99,11 @@ async def opened(port: str, url: str, **parts: object) -> Any:
     adapter = open_adapter(url, **wanted)
     adapter = await adapter if inspect.isawaitable(adapter) else adapter
     return _resolved(_SEALED[port])(adapter, parts["keys"]) if port in _SEALED and parts.get("keys") else adapter
+
+
+def with_fallback(port: str, first: Any, second: Any) -> Any:
+    """One adapter of `port` from two. Raises Misconfigured `fallback_differs` when the second cannot stand in for the first."""
+    return _resolved(_FALLBACKS[port])(first, second)
 
 
 def found(port: str, url: str) -> Callable[..., Any]:

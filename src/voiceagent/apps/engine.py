@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from voiceagent.apps.parts import Parts
-from voiceagent.apps.privacy import private_model, subject_names, turn_pseudonyms
+from voiceagent.apps.privacy import subject_names, turn_pseudonyms
+from voiceagent.apps.routing.compose import fixed_providers, registry
 from voiceagent.apps.run import Process
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.conversation import Message
 from voiceagent.domain.identity import DEFAULT_TENANT_ID
 from voiceagent.domain.reply import ReplyRequest
 from voiceagent.engine.reply import EngineParts, EngineService
-from voiceagent.engine.router import Router
 from voiceagent.engine.server import create_engine
 from voiceagent.ports.services import Documents
 from voiceagent.web.serve import Listener
@@ -23,12 +23,11 @@ PORTS = ("store", "llm", "bus", "embed")
 
 def service(parts: Parts, documents: Documents) -> EngineService:
     """The engine itself."""
-    models = [private_model(parts.settings, llm) for llm in parts.llms]
-    router = Router({llm.capabilities.model: llm for llm in models}, clock=parts.clock)
+    providers = registry(parts)
     return EngineService(
         EngineParts(
             parts.store,
-            router,
+            providers.router,
             documents,
             parts.bus,
             parts.clock,
@@ -36,6 +35,7 @@ def service(parts: Parts, documents: Documents) -> EngineService:
             grounding=parts.settings.grounding.mode,
             pseudonyms=turn_pseudonyms(parts.settings),
             names=subject_names(parts.settings),
+            providers=providers,
         )
     )
 
@@ -48,15 +48,18 @@ def listener(parts: Parts, engine: EngineService) -> Listener:
     return Listener(app, server.engine_port, server.internal_host, parts.tls.internal)
 
 
-async def warm(engine: EngineService) -> None:
-    """Start the language model and let it read the prompt that every conversation begins with, so that the first caller need not wait."""
+async def warm(parts: Parts, engine: EngineService) -> None:
+    """Open the providers, start the language model and let it read the prompt that every conversation begins with, so that the first
+    caller need not wait."""
+    if engine.parts.providers is not None:
+        await engine.parts.providers.begin(fixed_providers(parts.settings))
     greeting = ReplyRequest(DEFAULT_TENANT_ID, "service:start", Agent(), (Message("user", "Hello"),), speculative=True)
     await engine.prepare(greeting)
 
 
 async def _compose(parts: Parts) -> Sequence[Listener]:
     engine = service(parts, await parts.remote_documents())
-    await warm(engine)
+    await warm(parts, engine)
     return [listener(parts, engine)]
 
 

@@ -9,13 +9,14 @@ from typing import Any, cast
 import structlog
 
 from voiceagent import __version__
-from voiceagent.apps.build import opened
+from voiceagent.apps.build import opened, with_fallback
 from voiceagent.apps.custody.contexts import TlsContexts
 from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.keyring import service_keys
 from voiceagent.apps.places import Places
 from voiceagent.apps.settings import Settings
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.provider import provider_of
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.tasks import TaskScope
 from voiceagent.models.store import ModelStore
@@ -69,9 +70,17 @@ class Parts:
             raise failures[0]
 
     async def _opened(self, port: str) -> None:
-        await self._open_url(port, self.settings.url(port))
-        if port == "llm" and self.settings.llm.fallback_url:
-            await self._open_url("llm_fallback", self.settings.llm.fallback_url)
+        url = self.settings.url(port)
+        fallback_url = getattr(getattr(self.settings, port), "fallback_url", "")
+        if port == "llm":
+            await self._open_url(port, provider_of(url).url)
+            if fallback_url:
+                await self._open_url("llm_fallback", provider_of(fallback_url).url)
+            return
+        await self._open_url(port, url)
+        if fallback_url:
+            await self._open_url(f"{port}_fallback", fallback_url)
+            self._open[port] = with_fallback(port, self._open[port], self._open[f"{port}_fallback"])
 
     async def _open_url(self, name: str, url: str) -> None:
         threads = self.settings.models.threads

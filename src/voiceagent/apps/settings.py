@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import platformdirs
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import Field, SecretStr
 
-from voiceagent.apps.config.area import Area, listed
+from voiceagent.apps.config.area import Area, DataUrl, Port, Strings
+from voiceagent.apps.config.model_settings import (
+    EmbedSettings,
+    LlmSettings,
+    RoutingSettings,
+    SttSettings,
+    TtsSettings,
+)
 from voiceagent.apps.config.privacy_area import PrivacySettings, RecordingsSettings
 
 APP = "voiceagent"
-
-
-Strings = Annotated[tuple[str, ...], BeforeValidator(listed)]
-Port = Annotated[int, Field(ge=0, le=65_535)]
-DataUrl = Annotated[str, Field(min_length=1)]
-"""A URL that picks an adapter; `{data}` in it stands for data.dir."""
 
 
 class DataSettings(Area):
@@ -181,30 +182,6 @@ class BusSettings(Area):
     url: DataUrl = Field("memory://", description="memory:// or redis://.")
 
 
-class LlmSettings(Area):
-    """The language model."""
-
-    url: DataUrl = Field(
-        "llamacpp:///",
-        description="llamacpp:/// (bundled), llamacpp:///FILE.gguf, openai+https://HOST/v1?model=...&key_env=NAME.",
-    )
-    fallback_url: str = Field("", description="Asked when the first model does not begin to answer; empty for none.")
-
-
-class SttSettings(Area):
-    """Speech to text."""
-
-    url: DataUrl = Field(
-        "whisper:///", description="whisper:/// (bundled), whisper:///FOLDER, openai+https://HOST/v1?model=..."
-    )
-
-
-class TtsSettings(Area):
-    """Text to speech."""
-
-    url: DataUrl = Field("hibari:///", description="hibari:///, piper:///, openai+https://HOST/v1?model=...&voice=...")
-
-
 class VadSettings(Area):
     """Voice activity."""
 
@@ -215,12 +192,6 @@ class TurnsSettings(Area):
     """End of turn by the sound."""
 
     url: DataUrl = Field("smartturn:///", description="smartturn:///.")
-
-
-class EmbedSettings(Area):
-    """Embeddings."""
-
-    url: DataUrl = Field("minilm:///", description="minilm:///, openai+https://HOST/v1?model=...")
 
 
 class GroundingSettings(Area):
@@ -335,6 +306,7 @@ class Settings(Area):
     embed: EmbedSettings = EmbedSettings()
     grounding: GroundingSettings = GroundingSettings()
     documents: DocumentsSettings = DocumentsSettings()
+    routing: RoutingSettings = RoutingSettings()
     recordings: RecordingsSettings = RecordingsSettings()
     keys: KeysSettings = KeysSettings()
     anchors: AnchorsSettings = AnchorsSettings()

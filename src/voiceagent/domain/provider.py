@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from voiceagent.domain.usage import TokenUsage
 from voiceagent.kit.errors import InvalidInput
@@ -14,7 +14,7 @@ DEFAULT_ROLE = "chat"
 LOCAL_SCHEMES = ("llamacpp", "transformers", "scripted")
 NANOS = 1_000_000_000
 """Costs are counted in billionths of a US dollar, so that a single token of the cheapest model is a whole number."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +130,13 @@ def provider_of(url: str, *, name: str = "", stored: bool = False) -> Provider:
             lists.setdefault(_LISTS[key], []).append(value)
         elif key in _NUMBERS:
             fields[key] = _number(key, value)
-            if key == "concurrency" and not parts.scheme.startswith("llamacpp"):
+            if key == "concurrency" and parts.scheme.startswith(("openai", "azure")):
                 kept.append((key, value))
         elif key == "name":
             name = value
         else:
             kept.append((key, value))
-    # No `//` is lost: adapters of local models have an empty host, which urlunsplit would drop.
-    rest = urlunsplit(("", "", "", urlencode(kept, safe="/:"), ""))
-    plain = url.partition("?")[0] + rest
+    plain = url.partition("?")[0] + ("?" + urlencode(kept, safe="/:") if kept else "")
     name = name or dict(kept).get("model") or dict(kept).get("deployment") or parts.scheme
     made = {key: tuple(values) for key, values in lists.items()}
     return checked(Provider(name, plain, stored=stored, **made, **fields))  # type: ignore[arg-type]
@@ -147,7 +145,7 @@ def provider_of(url: str, *, name: str = "", stored: bool = False) -> Provider:
 def checked(provider: Provider) -> Provider:
     """The provider itself. Raises InvalidInput `bad_provider` when its name or numbers make no sense."""
     if not _NAME.fullmatch(provider.name):
-        raise _bad("a provider's name has letters, digits and . _ - only, 100 at most", "name")
+        raise _bad("a provider's name has letters, digits and . _ : / @ + - only, 200 at most", "name")
     if not provider.roles or not all(_NAME.fullmatch(role) for role in provider.roles):
         raise _bad("a provider has one role or more, each a word", "roles")
     for field_name in ("price_in", "price_out", "patience_s", "unload_after_s", "concurrency", "priority"):

@@ -12,6 +12,7 @@ import structlog
 from voiceagent.domain.conversation import Turn
 from voiceagent.domain.erasure import SubjectNames
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.provider import Asker
 from voiceagent.domain.reply import ReplyDone, ReplyEvent, ReplyRequest, ReplyText, ReplyToolCall
 from voiceagent.domain.tool import Tool
 from voiceagent.domain.usage import TokenUsage
@@ -24,7 +25,8 @@ from voiceagent.engine.grounding.ground import Grounded, Grounder, Mode
 from voiceagent.engine.grounding.judge import Judge
 from voiceagent.engine.privacy import TurnPseudonyms
 from voiceagent.engine.retrieve import RetrievalBudget, Retriever
-from voiceagent.engine.router import Router, Started
+from voiceagent.engine.routing.registry import Registry
+from voiceagent.engine.routing.router import Router, Started
 from voiceagent.engine.tools.rounds import ToolParts, ToolRounds
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.errors import NotFound, Problem
@@ -47,6 +49,7 @@ class EngineParts:
     sentences, None to go by words alone.  pseudonyms: turns go through it before they are stored, None to store them as they are.
 
     names: the erased begin no conversation.  tools: what agents may use, None for none.
+    providers: changes those of `router`, None when they are fixed.
     """
 
     store: Store
@@ -59,6 +62,7 @@ class EngineParts:
     retrieval: RetrievalBudget = field(default_factory=RetrievalBudget)
     pseudonyms: TurnPseudonyms | None = None
     names: SubjectNames | None = None
+    providers: Registry | None = None
     tools: ToolParts | None = None
 
     @property
@@ -89,7 +93,7 @@ class EngineService:
     async def prepare(self, request: ReplyRequest) -> None:
         try:
             async with asyncio.timeout(PREPARE_S):
-                llm = self.parts.router.first(self._model(request))
+                llm = self.parts.router.first(self._model(request), _asker(request))
                 grounded = await self._grounder.ground(request, llm.capabilities, ahead=True)
                 if grounded.said:
                     return
@@ -110,7 +114,8 @@ class EngineService:
         """One call of the model."""
         begun_s = self.parts.clock.monotonic_s()
         model = self._model(request)
-        llm = self.parts.router.first(model)
+        asker = _asker(request)
+        llm = self.parts.router.first(model, asker)
         grounded = await self._grounder.ground(request, llm.capabilities)
         if grounded.said:
             for said in grounded.said:
@@ -119,23 +124,27 @@ class EngineService:
             return
         composed = await compose(request, grounded.passages, llm, self._counts)
         left_s = request.deadline_s - (self.parts.clock.monotonic_s() - begun_s)
-        started = await self.parts.router.start(model, within(composed.chat, left_s))
+        started = await self.parts.router.start(model, within(composed.chat, left_s), asker)
         async with aclosing(_told(started, composed, grounded, spoken=request.spoken)) as events:
             async for event in events:
                 yield event
 
     def _calls_tools(self, request: ReplyRequest) -> bool:
-        return self.parts.router.first(self._model(request)).capabilities.tools
+        return self.parts.router.first(self._model(request), _asker(request)).capabilities.tools
 
     def _model(self, request: ReplyRequest) -> str:
         """What the call asks for, or the agent's choice: clients of other platforms ask for models that we do not have."""
         for name in (request.model, request.agent.model):
             try:
-                if name and self.parts.router.resolve(name):
+                if name and self.parts.router.resolve(name, _asker(request)):
                     return name
             except NotFound:
                 continue
         return ""
+
+
+def _asker(request: ReplyRequest) -> Asker:
+    return Asker(request.tenant_id, request.agent.agent_id, request.agent.language)
 
 
 async def _told(

@@ -13,6 +13,8 @@ from voiceagent.engine.routes.chat import chat_routes
 from voiceagent.engine.routes.conversations import conversation_routes
 from voiceagent.engine.routes.internal import internal_routes
 from voiceagent.engine.routes.models import model_routes
+from voiceagent.engine.routes.providers import provider_routes
+from voiceagent.engine.routes.usage import usage_routes
 from voiceagent.ports.embed import Embedder
 from voiceagent.web.app import AppOptions, Lifespan, create_app
 from voiceagent.web.auth import Authenticator
@@ -40,4 +42,7 @@ def create_engine(
     app.include_router(agent_routes(engine))
     app.include_router(ask_routes(engine))
     app.include_router(internal_routes(engine))
+    if engine.parts.providers is not None:
+        app.include_router(provider_routes(engine.parts.providers))
+        app.include_router(usage_routes(engine.parts.providers))
     return app

@@ -36,6 +36,8 @@ FORWARDED = (
     Forwarded("/v1/responses", "engine", "talk", "talk"),
     Forwarded("/api/v1/conversations", "engine", "conversations:read", "conversations:write"),
     Forwarded("/api/v1/agents", "engine", "agents:read", "agents:write"),
+    Forwarded("/api/v1/providers", "engine", "settings:read", "settings:write"),
+    Forwarded("/api/v1/usage", "engine", "metrics:read", "settings:write"),
     Forwarded("/v1/files", "documents", "documents:read", "documents:write", 110 * _MIB),
     Forwarded("/v1/vector_stores", "documents", "documents:read", "documents:write"),
     Forwarded("/api/v1/documents", "documents", "documents:read", "documents:write", 110 * _MIB),

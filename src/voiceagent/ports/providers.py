@@ -37,3 +37,12 @@ class Usage(Protocol):
     async def since(self, day: str) -> tuple[Used, ...]:
         """The sums of that day (`2026-11-01`) and later, in order of day and provider."""
         ...
+
+
+class Routing(Protocol):
+    """The repositories above, of one transaction."""
+
+    @property
+    def providers(self) -> Providers: ...
+    @property
+    def usage(self) -> Usage: ...

@@ -14,7 +14,7 @@ from voiceagent.ports.audit import Audit
 from voiceagent.ports.erasure import Ages, Erasures, Traces
 from voiceagent.ports.keys import Seals
 from voiceagent.ports.library import Collections, DocumentRows
-from voiceagent.ports.providers import Providers, Usage
+from voiceagent.ports.providers import Routing
 from voiceagent.ports.work import Jobs, Queue
 
 
@@ -161,9 +161,7 @@ class UnitOfWork(Protocol):
     @property
     def ages(self) -> Ages: ...
     @property
-    def providers(self) -> Providers: ...
-    @property
-    def usage(self) -> Usage: ...
+    def routing(self) -> Routing: ...
 
 
 class Directory(Protocol):

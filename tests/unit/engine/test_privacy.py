@@ -10,7 +10,7 @@ from voiceagent.domain.conversation import Turn
 from voiceagent.domain.identity import Principal
 from voiceagent.engine.privacy import TurnPseudonyms
 from voiceagent.engine.reply import EngineParts, EngineService
-from voiceagent.engine.router import Router
+from voiceagent.engine.routing.router import Router
 
 SECRET = b"s" * 48
 SAID = "my card is four one one one one one one one one one one one one one one one, Anna Kowalska"

@@ -8,7 +8,7 @@ import pytest
 
 from voiceagent.adapters.llm.scripted import ScriptedAnswer, ScriptedLlm
 from voiceagent.domain.conversation import Message
-from voiceagent.engine.router import Router
+from voiceagent.engine.routing.router import Router
 from voiceagent.kit.errors import DeadlineExceeded, InvalidInput, Misconfigured, NotFound, Unavailable
 from voiceagent.ports.llm import ChatRequest, TextDelta
 

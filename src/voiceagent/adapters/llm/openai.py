@@ -3,83 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
-from voiceagent.adapters.llm.estimate import estimate_tokens
+from voiceagent.adapters.llm.estimate import estimate_prompt, estimate_tokens
 from voiceagent.adapters.llm.openai_call import read_answer
+from voiceagent.adapters.llm.openai_url import OpenAiServer, server_at
 from voiceagent.adapters.llm.openai_wire import problem_of, refused_parameter, request_body
+from voiceagent.adapters.llm.rates import Rates, paused, told
 from voiceagent.domain.conversation import Message
-from voiceagent.kit.errors import DeadlineExceeded, Misconfigured, Unavailable
+from voiceagent.kit.calls.outbound import GuardedResolver, Outbound
+from voiceagent.kit.errors import DeadlineExceeded, RateLimited, Unavailable
 from voiceagent.ports.llm import ChatDelta, ChatRequest, LlmCapabilities
+
+__all__ = ["OpenAiLlm", "OpenAiServer", "open_llm"]
 
 CONNECT_S = 2.0
 READY_S = 2.0
 _ERROR_BODY_BYTES = 65_536
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _LOST = (aiohttp.ClientError, OSError)
 
 
-@dataclass(frozen=True, slots=True)
-class OpenAiServer:
-    """Where to call and what is known of the model. base_url ends in /v1 or alike; api_key is "" when the server wants none."""
-
-    base_url: str
-    capabilities: LlmCapabilities
-    api_key: str = ""
-    keep_alive: bool = True
-    extra: tuple[tuple[str, Any], ...] = ()
-
-
-def open_llm(url: str) -> OpenAiLlm:
-    """`openai+http[s]://host/v1?model=NAME[&key_env=VAR|&key_file=PATH][&context=N][&tools=1][&concurrency=N]`.
-
-    Raises Misconfigured `llm_url` or `llm_credentials`.
-    """
-    parts = urlsplit(url)
-    query = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-    known = {"model", "key_env", "key_file", "context", "tools", "concurrency"}
-    if parts.username or parts.password or not parts.hostname or set(query) - known:
-        raise Misconfigured("llm_url", f"an LLM URL has a host, no password, and of {sorted(known)} what it needs")
-    if not query.get("model"):
-        raise Misconfigured("llm_url", "the LLM URL lacks ?model=NAME")
-    capabilities = LlmCapabilities(
-        model=query["model"],
-        context_tokens=_number(query, "context", 8192),
-        tools=query.get("tools", "0") == "1",
-        local=parts.hostname in _LOOPBACK,
-        concurrency=_number(query, "concurrency", 16),
-    )
-    base_url = f"{parts.scheme.removeprefix('openai+')}://{parts.netloc}{parts.path.rstrip('/')}"
-    return OpenAiLlm(OpenAiServer(base_url, capabilities, _api_key(query)))
-
-
-def _number(query: dict[str, str], name: str, default: int) -> int:
-    value = query.get(name, str(default))
-    if not value.isascii() or not value.isdigit() or int(value) < 1:
-        raise Misconfigured("llm_url", f"{name} in the LLM URL must be a positive number")
-    return int(value)
-
-
-def _api_key(query: dict[str, str]) -> str:
-    if variable := query.get("key_env"):
-        key = os.environ.get(variable, "").strip()
-        if not key:
-            raise Misconfigured("llm_credentials", f"the environment variable {variable} with the API key is empty")
-        return key
-    if not (path := query.get("key_file")):
-        return ""
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured("llm_credentials", "the file with the API key (key_file) cannot be read") from error
+def open_llm(url: str, *, api_key: str = "", outbound: Outbound | None = None) -> OpenAiLlm:
+    """The model at an OpenAI-compatible URL, see openai_url.py. Raises Misconfigured `llm_url` or `llm_credentials`."""
+    return OpenAiLlm(server_at(url, api_key=api_key, outbound=outbound))
 
 
 class OpenAiLlm:
@@ -90,6 +40,7 @@ class OpenAiLlm:
         self._base_url = server.base_url
         self._http: aiohttp.ClientSession | None = None
         self._refused: frozenset[str] = frozenset()
+        self._rates = Rates()
         self._closed = False
 
     @property
@@ -97,7 +48,9 @@ class OpenAiLlm:
         return self._server.capabilities
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
-        first_by_s = asyncio.get_running_loop().time() + request.deadline_s
+        now_s = asyncio.get_running_loop().time()
+        first_by_s = now_s + request.deadline_s
+        self._wait_for_the_provider(request, now_s)
         try:
             response = await self._answer(request, first_by_s)
             async with aclosing(read_answer(response, request, first_by_s)) as deltas:
@@ -105,6 +58,20 @@ class OpenAiLlm:
                     yield delta
         except _LOST as error:
             raise Unavailable("llm_unavailable", "the connection to the model server failed") from error
+
+    def _wait_for_the_provider(self, request: ChatRequest, now_s: float) -> None:
+        """Raises RateLimited `llm_rate_limited` while the provider said that no call may come: then none goes out."""
+        if self._rates == Rates():
+            return
+        tokens = estimate_prompt([message.text for message in request.messages]) + request.max_output_tokens
+        wait_s = self._rates.wait_s(now_s, tokens)
+        if wait_s > 0:
+            raise RateLimited("llm_rate_limited", "the model server asked to wait", retry_after_s=wait_s)
+
+    def _note(self, response: aiohttp.ClientResponse) -> None:
+        """What the answer's headers say of the provider's limits."""
+        now_s = asyncio.get_running_loop().time()
+        self._rates = told(self._rates, response.headers, now_s)
 
     async def _answer(self, request: ChatRequest, first_by_s: float) -> aiohttp.ClientResponse:
         """The response to `request` once the server has accepted it. Sends again without a parameter that the server refuses by name,
@@ -115,6 +82,7 @@ class OpenAiLlm:
             try:
                 async with asyncio.timeout_at(first_by_s):
                     response = await self._post("/chat/completions", body)
+                    self._note(response)
                     if response.status == 200:
                         return response
                     said = await _error_body(response)
@@ -129,7 +97,10 @@ class OpenAiLlm:
                 continue
             refused = refused_parameter(response.status, said, body)
             if refused is None:
-                raise problem_of(response.status, said, response.headers)
+                problem = problem_of(response.status, said, response.headers)
+                if isinstance(problem, RateLimited) and problem.retry_after_s:
+                    self._rates = paused(self._rates, problem.retry_after_s, asyncio.get_running_loop().time())
+                raise problem
             self._refused |= {refused}
 
     def move_to(self, base_url: str) -> None:
@@ -147,18 +118,21 @@ class OpenAiLlm:
             response.close()
 
     async def _post(self, path: str, body: dict[str, Any]) -> aiohttp.ClientResponse:
-        return await self._session().post(self._base_url + path, json=body, allow_redirects=False)
+        return await self._session().post(self._at(path), json=body, allow_redirects=False)
+
+    def _at(self, path: str) -> str:
+        version = self._server.api_version
+        return f"{self._base_url}{path}?api-version={version}" if version else self._base_url + path
 
     def _session(self) -> aiohttp.ClientSession:
         if self._closed:
             raise Unavailable("llm_unavailable", "the client of the model server is closed")
         if self._http is None:
-            headers = {"Accept-Encoding": "identity"}
-            if self._server.api_key:
-                headers["Authorization"] = f"Bearer {self._server.api_key}"
+            headers = {"Accept-Encoding": "identity"} | self._server.credentials()
+            resolver = None if self._server.outbound is None else GuardedResolver(self._server.outbound)
             self._http = aiohttp.ClientSession(
                 headers=headers,
-                connector=aiohttp.TCPConnector(limit=0, force_close=not self._server.keep_alive),
+                connector=aiohttp.TCPConnector(limit=0, force_close=not self._server.keep_alive, resolver=resolver),
                 timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
@@ -173,7 +147,7 @@ class OpenAiLlm:
     async def ready(self) -> bool:
         try:
             async with asyncio.timeout(READY_S):
-                response = await self._session().get(self._base_url + "/models", allow_redirects=False)
+                response = await self._session().get(self._at("/models"), allow_redirects=False)
                 response.close()
         except (Unavailable, TimeoutError, *_LOST):
             return False

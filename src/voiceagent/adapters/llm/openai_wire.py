@@ -163,7 +163,9 @@ def problem_of(status: int, body: bytes, headers: Any) -> Problem:
     if status in (401, 403):
         return Misconfigured("llm_credentials", "the model server does not accept the configured API key")
     if status == 429:
+        milliseconds = headers.get("retry-after-ms") or ""
         wait_s = retry_after_s(headers.get("Retry-After"))
+        wait_s = int(milliseconds) / 1000 if milliseconds.isdecimal() else wait_s
         return RateLimited("llm_rate_limited", "the model server asks to slow down", retry_after_s=wait_s)
     if status in (400, 413, 422) and any(sign in said for sign in _OVERFLOW_SIGNS):
         return InvalidInput("context_too_long", "the conversation does not fit into the model's context")

@@ -19,7 +19,7 @@ from voiceagent.adapters.store.library import SqlCollections, SqlDocuments
 from voiceagent.adapters.store.postgresql import Postgresql
 from voiceagent.adapters.store.rights.ages import SqlAges
 from voiceagent.adapters.store.rights.erasures import SqlErasures, SqlTraces
-from voiceagent.adapters.store.routing.providers import SqlProviders, SqlUsage
+from voiceagent.adapters.store.routing.providers import SqlRouting
 from voiceagent.adapters.store.schema import migrate
 from voiceagent.adapters.store.scope import Scope
 from voiceagent.adapters.store.sealing.rewrap import SqlSeals
@@ -96,12 +96,8 @@ class SqlUnitOfWork:
         return SqlAges(self._scope)
 
     @cached_property
-    def providers(self) -> SqlProviders:
-        return SqlProviders(self._scope)
-
-    @cached_property
-    def usage(self) -> SqlUsage:
-        return SqlUsage(self._scope)
+    def routing(self) -> SqlRouting:
+        return SqlRouting(self._scope)
 
 
 class SqlStore:

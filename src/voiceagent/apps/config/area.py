@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 def listed(value: Any) -> Any:
@@ -16,3 +16,9 @@ class Area(BaseModel):
     """A table of the settings file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+Strings = Annotated[tuple[str, ...], BeforeValidator(listed)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+DataUrl = Annotated[str, Field(min_length=1)]
+"""A URL that picks an adapter; `{data}` in it stands for data.dir."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from voiceagent.domain.agent import DEFAULT_AGENT_ID, DEFAULT_INSTRUCTIONS, Agent
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.provider import Asker
 from voiceagent.engine.conversations import agent_of
 from voiceagent.engine.reply import EngineService
 from voiceagent.kit.errors import InvalidInput, NotFound
@@ -58,7 +59,7 @@ def agent_routes(engine: EngineService) -> Router:
 
     @router.post("", status_code=201)
     async def create_agent(settings: AgentSettings, request: Request, caller: Writer) -> Agent:
-        agent = _agent(engine, new_id("agent"), settings)
+        agent = _agent(engine, caller, new_id("agent"), settings)
         async with store.begin(caller.tenant_id) as work:
             await work.agents.put(agent)
             await work.audit.append(deed(request, "agent_created", agent.agent_id))
@@ -71,7 +72,7 @@ def agent_routes(engine: EngineService) -> Router:
 
     @router.put("/{agent_id}")
     async def replace_agent(agent_id: str, settings: AgentSettings, request: Request, caller: Writer) -> Agent:
-        agent = _agent(engine, agent_id, settings)
+        agent = _agent(engine, caller, agent_id, settings)
         async with store.begin(caller.tenant_id) as work:
             await agent_of(work, agent_id)
             await work.agents.put(agent)
@@ -88,10 +89,10 @@ def agent_routes(engine: EngineService) -> Router:
     return router
 
 
-def _agent(engine: EngineService, agent_id: str, settings: AgentSettings) -> Agent:
+def _agent(engine: EngineService, caller: Principal, agent_id: str, settings: AgentSettings) -> Agent:
     """The agent to store. Raises InvalidInput `unknown_model`."""
     try:
-        engine.parts.router.resolve(settings.model)
+        engine.parts.router.resolve(settings.model, Asker(caller.tenant_id, agent_id, settings.language))
     except NotFound as error:
         raise InvalidInput("unknown_model", "there is no model of that name", param="model") from error
     given = settings.model_dump() | {"collection_ids": tuple(settings.collection_ids)}

@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.provider import Asker
 from voiceagent.domain.reply import ReplyCitation, ReplyDone, ReplyEvent, ReplyRequest, ReplyText, ReplyToolCall
 from voiceagent.engine.conversations import agent_of
 from voiceagent.engine.reply import EngineService
@@ -67,7 +68,8 @@ async def _events(
     messages = openai_chat.messages_of(asked)
     tools, choice = openai_chat.tools_of(asked)
     limit = asked.max_completion_tokens or asked.max_tokens
-    if asked.model in engine.parts.router.names():
+    asker = Asker(caller.tenant_id)
+    if asked.model in engine.parts.router.names(asker):
         chat = ChatRequest(
             messages,
             max_output_tokens=limit or DEFAULT_OUTPUT_TOKENS,
@@ -78,7 +80,7 @@ async def _events(
             deadline_s=FIRST_TOKEN_S,
             extra=asked.extra_parameters(),
         )
-        return _plain(engine, asked.model, chat)
+        return _plain(engine, asked.model, chat, asker)
     try:
         async with engine.parts.store.begin(caller.tenant_id) as work:
             agent = await agent_of(work, asked.model)
@@ -99,9 +101,9 @@ async def _events(
     return engine.reply(reply)
 
 
-async def _plain(engine: EngineService, name: str, chat: ChatRequest) -> AsyncGenerator[ReplyEvent, None]:
+async def _plain(engine: EngineService, name: str, chat: ChatRequest, asker: Asker) -> AsyncGenerator[ReplyEvent, None]:
     """A model's own answer, untouched."""
-    started = await engine.parts.router.start(name, chat)
+    started = await engine.parts.router.start(name, chat, asker)
     async with aclosing(started.deltas()) as deltas:
         async for delta in deltas:
             if isinstance(delta, TextDelta):

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from voiceagent.domain.agent import DEFAULT_AGENT_ID
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.provider import Asker
 from voiceagent.engine.reply import EngineService
 from voiceagent.kit.errors import InvalidInput, NotFound, Unsupported
 from voiceagent.ports.embed import Embedder
@@ -65,7 +66,7 @@ def model_routes(engine: EngineService, embedder: Embedder | None) -> Router:
 
 async def _names(engine: EngineService, embedder: Embedder | None, caller: Principal) -> list[tuple[str, str]]:
     """Every name and whose it is: models and roles, the embedding model, the tenant's agents."""
-    names = [(name, "system") for name in engine.parts.router.names()]
+    names = [(name, "system") for name in engine.parts.router.names(Asker(caller.tenant_id))]
     if embedder is not None:
         names.append((embedder.capabilities.model, "system"))
     async with engine.parts.store.begin(caller.tenant_id) as work:

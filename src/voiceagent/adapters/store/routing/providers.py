@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import cache
+from functools import cache, cached_property
 
 from sqlalchemy import Executable, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -69,6 +69,21 @@ class SqlUsage:
 
     async def since(self, day: str) -> tuple[Used, ...]:
         return tuple(restored(Used, row) for row in await self._scope.rows(_SINCE, day=day))
+
+
+class SqlRouting:
+    """The repositories above, of one transaction."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    @cached_property
+    def providers(self) -> SqlProviders:
+        return SqlProviders(self._scope)
+
+    @cached_property
+    def usage(self) -> SqlUsage:
+        return SqlUsage(self._scope)
 
 
 @cache

@@ -1,0 +1,1 @@
+"""Which model answers: providers, their order, their health, what is spent on them."""
