@@ -28,7 +28,7 @@ from voiceagent.domain.identity import Principal
 from voiceagent.domain.reply import ReplyCitation, ReplyText
 from voiceagent.engine.grounding.judge import SURE, Judge
 from voiceagent.engine.reply import EngineService
-from voiceagent.engine.retrieve import LIMIT
+from voiceagent.engine.retrieve import RetrievalBudget
 
 Asked = list[tuple[Question, Answer]]
 
@@ -39,7 +39,9 @@ async def scores(run: World, asked: Sequence[Question]) -> dict[Question, float]
     found = {}
     for question in asked:
         caller = Principal(question.tenant, ASKER, frozenset({"documents:read"}), "service")
-        passages = await run.documents.search(caller, SearchQuery(question.text, LIMIT, deadline_s=30.0))
+        passages = await run.documents.search(
+            caller, SearchQuery(question.text, RetrievalBudget().limit, deadline_s=30.0)
+        )
         verdict = await judge.verdict(question.text, passages, within_s=30.0)
         found[question] = verdict.best.score if verdict.best else 0.0
     return found

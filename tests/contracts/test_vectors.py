@@ -329,3 +329,18 @@ async def test_an_index_of_the_first_version_is_read_and_written_on(tmp_path: Pa
     await put(again, "doc_2", "the boiler needs hot water")
     assert set(await search(again, "hot")) == {"doc_1.0", "doc_2.0"}
     await again.close()
+
+
+async def test_chunks_come_with_those_around_them_when_asked(store: VectorStore) -> None:
+    await put(store, "doc_1", "one about camels", "two about penguins", "three about turbines", "four about boilers")
+    await put(store, "doc_2", "five about glaciers")
+    for text, found, around in (
+        ("penguins", "doc_1.1", ["doc_1.0", "doc_1.2"]),
+        ("boilers", "doc_1.3", ["doc_1.2"]),
+        ("glaciers", "doc_2.0", []),
+    ):
+        query = VectorQuery(text, await vector_of(text), ("col_a",), "user_1", limit=1, neighbours=1)
+        [passage] = await store.search("ten_a", MODEL, query)
+        assert passage.chunk.chunk_id == found
+        assert [one.chunk_id for one in passage.around] == around
+        assert (await store.search("ten_a", MODEL, replace(query, neighbours=0)))[0].around == ()

@@ -64,6 +64,12 @@ ADAPTERS: dict[str, dict[str, str]] = {
         **dict.fromkeys(_OPENAI, "voiceagent.adapters.embed.openai:open_embed"),
         "hashed": "voiceagent.adapters.embed.hashed:open_embed",
     },
+    "rerank": {
+        "none": "voiceagent.adapters.rerank.none:open_rerank",
+        **dict.fromkeys(
+            ("rerank+http", "rerank+https", "tei+http", "tei+https"), "voiceagent.adapters.rerank.server:open_rerank"
+        ),
+    },
     "discovery": {
         "static": "voiceagent.adapters.discovery.static:open_discovery",
         "dns": "voiceagent.adapters.discovery.dns:open_discovery",

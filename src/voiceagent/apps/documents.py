@@ -9,6 +9,7 @@ from voiceagent.apps.parts import Parts
 from voiceagent.apps.privacy import masked, subject_names
 from voiceagent.apps.run import Process
 from voiceagent.documents.parts import DocumentLimits, DocumentParts
+from voiceagent.documents.retrieval.order import Reranking
 from voiceagent.documents.server import create_documents
 from voiceagent.documents.service import DocumentService
 from voiceagent.documents.worker import DocumentWorker
@@ -23,7 +24,7 @@ async def open_llm(parts: Parts) -> None:
         await parts.open("llm")
 
 
-PORTS = ("store", "blobs", "vectors", "cache", "bus", "embed")
+PORTS = ("store", "blobs", "vectors", "cache", "bus", "embed", "rerank")
 
 
 def service(parts: Parts) -> DocumentService:
@@ -59,6 +60,7 @@ def _document_parts(parts: Parts) -> DocumentParts:
         parts.cache,
         clock=parts.clock,
         limits=limits,
+        reranking=Reranking(parts.rerank, parts.settings.rerank.within_ms / 1000),
         llm=parts.llms[0] if parts.settings.documents.classify_by == "llm" and parts.llms else None,
         names=subject_names(parts.settings),
         masked=masked if "index" in parts.settings.privacy.redact else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from voiceagent.apps.config.answers_area import RetrievalSettings
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.privacy import subject_names, turn_pseudonyms
 from voiceagent.apps.routing.compose import fixed_providers, registry
@@ -13,6 +14,7 @@ from voiceagent.domain.conversation import Message
 from voiceagent.domain.identity import DEFAULT_TENANT_ID
 from voiceagent.domain.reply import ReplyRequest
 from voiceagent.engine.reply import EngineParts, EngineService
+from voiceagent.engine.retrieve import RetrievalBudget
 from voiceagent.engine.server import create_engine
 from voiceagent.ports.services import Documents
 from voiceagent.web.serve import Listener
@@ -33,10 +35,21 @@ def service(parts: Parts, documents: Documents) -> EngineService:
             parts.clock,
             embedder=parts.embed,
             grounding=parts.settings.grounding.mode,
+            retrieval=_budget(parts.settings.retrieval),
             pseudonyms=turn_pseudonyms(parts.settings),
             names=subject_names(parts.settings),
             providers=providers,
         )
+    )
+
+
+def _budget(told: RetrievalSettings) -> RetrievalBudget:
+    return RetrievalBudget(
+        spoken_s=told.spoken_ms / 1000,
+        written_s=told.written_ms / 1000,
+        limit=told.passages,
+        neighbours=told.neighbours,
+        room_chars=told.room_chars,
     )
 
 

@@ -26,6 +26,7 @@ from voiceagent.ports.cache import Cache
 from voiceagent.ports.embed import Embedder
 from voiceagent.ports.keys import Keys
 from voiceagent.ports.llm import LanguageModel
+from voiceagent.ports.rerank import Reranker
 from voiceagent.ports.services import Documents, Engine
 from voiceagent.ports.store import Store
 from voiceagent.ports.stt import SpeechToText
@@ -200,6 +201,11 @@ class Parts:
     @property
     def turns(self) -> EndOfTurn:
         return cast(EndOfTurn, self._open["turns"])
+
+    @property
+    def rerank(self) -> Reranker | None:
+        """None when searches keep their order."""
+        return cast(Reranker | None, self._open["rerank"])
 
     @property
     def embed(self) -> Embedder:

@@ -194,15 +194,6 @@ class TurnsSettings(Area):
     url: DataUrl = Field("smartturn:///", description="smartturn:///.")
 
 
-class GroundingSettings(Area):
-    """How answers rest on documents."""
-
-    mode: Literal["auto", "extract", "generate"] = Field(
-        "auto",
-        description="extract: tell the sentence that answers; generate: the model answers from passages; auto: by the model.",
-    )
-
-
 class DocumentsSettings(Area):
     """How documents are read."""
 
@@ -305,6 +296,8 @@ class Settings(Area):
     turns: TurnsSettings = TurnsSettings()
     embed: EmbedSettings = EmbedSettings()
     grounding: GroundingSettings = GroundingSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    rerank: RerankSettings = RerankSettings()
     documents: DocumentsSettings = DocumentsSettings()
     routing: RoutingSettings = RoutingSettings()
     recordings: RecordingsSettings = RecordingsSettings()

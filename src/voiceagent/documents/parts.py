@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from voiceagent.documents.parsed import ParsedDocument, Span
+from voiceagent.documents.retrieval.order import Reranking
 from voiceagent.documents.sandbox import Sandbox
 from voiceagent.domain.document import Box, Collection, Document, Page
 from voiceagent.domain.erasure import SubjectNames
@@ -56,6 +57,7 @@ class DocumentParts:
     sandbox: Sandbox = field(default_factory=Sandbox)
     clock: Clock = field(default_factory=SystemClock)
     limits: DocumentLimits = field(default_factory=DocumentLimits)
+    reranking: Reranking = field(default_factory=Reranking)
     names: SubjectNames | None = None
     masked: Callable[[str], str] | None = None
     llm: LanguageModel | None = None

@@ -1,15 +1,15 @@
-"""Search for a caller: rights first, then words and meaning in one query, then near-duplicates out. Bounded by the query's deadline."""
+"""Search for a caller: rights first, then words and meaning in one query, then order, doubles and neighbours. Bounded by the query's deadline."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import OrderedDict
-from collections.abc import Iterable
 
 import structlog
 
 from voiceagent.documents.parts import DocumentParts, may_search
+from voiceagent.documents.retrieval.alike import without_duplicates
+from voiceagent.documents.retrieval.joining import joined
 from voiceagent.domain.document import Passage, SearchQuery
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import DeadlineExceeded, InvalidInput, NotFound, Unavailable
@@ -21,10 +21,10 @@ QUESTION_CHARS = 4_000
 _SPARE = 2
 """Twice as many passages are fetched as are wanted, so that near-duplicates can go."""
 
-_ALIKE = 0.8
-_SHINGLE_WORDS = 3
+NEIGHBOURS = 4
+"""The most chunks before and after each one found that may be asked for."""
+
 _REMEMBERED = 256
-_WORD = re.compile(r"\w+")
 
 
 class Searcher:
@@ -40,13 +40,16 @@ class Searcher:
             raise InvalidInput("bad_limit", f"limit must be 1 to {self._parts.limits.search_results}", param="limit")
         if len(query.text) > QUESTION_CHARS:
             raise InvalidInput("question_too_long", f"a question may have {QUESTION_CHARS} characters", param="query")
+        if not 0 <= query.neighbours <= NEIGHBOURS:
+            raise InvalidInput("bad_limit", f"neighbours must be 0 to {NEIGHBOURS}", param="neighbours")
+        ends_s = self._parts.clock.monotonic_s() + query.deadline_s
         try:
             async with asyncio.timeout(query.deadline_s):
-                return await self._found(principal, query)
+                return await self._found(principal, query, ends_s)
         except TimeoutError as error:
             raise DeadlineExceeded("search_deadline", "the search took longer than it may") from error
 
-    async def _found(self, principal: Principal, query: SearchQuery) -> tuple[Passage, ...]:
+    async def _found(self, principal: Principal, query: SearchQuery, ends_s: float) -> tuple[Passage, ...]:
         collections = await self._collections(principal, query)
         if not collections or not query.text.strip():
             return ()  # without the question's vector: who has no documents shall not wait for it in every turn
@@ -56,15 +59,18 @@ class Searcher:
             vector=vector,
             collection_ids=collections,
             reader_id=principal.subject,
-            limit=query.limit * _SPARE,
+            limit=self._parts.reranking.fetched(query.limit * _SPARE),
             kinds=query.kinds,
             languages=query.languages,
             after=query.after,
             before=query.before,
+            neighbours=query.neighbours,
         )
         model = self._parts.embedder.capabilities.model
         found = await self._parts.vectors.search(principal.tenant_id, model, wanted)
-        return tuple(without_duplicates(found))[: query.limit]
+        left_s = ends_s - self._parts.clock.monotonic_s()
+        best = without_duplicates(await self._parts.reranking.ordered(query.text, found, left_s))[: query.limit]
+        return tuple(joined(best, query.room_chars)) if query.neighbours else tuple(best)
 
     async def _collections(self, principal: Principal, query: SearchQuery) -> tuple[str, ...]:
         async with self._parts.store.begin(principal.tenant_id, read_only=True) as work:
@@ -90,22 +96,3 @@ class Searcher:
         if len(self._vectors) > _REMEMBERED:
             self._vectors.popitem(last=False)
         return vector
-
-
-def without_duplicates(passages: Iterable[Passage]) -> list[Passage]:
-    """The passages, without those that say almost the same as a better one: four fifths of their word triples are shared."""
-    kept: list[Passage] = []
-    shingles: list[frozenset[tuple[str, ...]]] = []
-    for passage in passages:
-        own = _shingles(passage.chunk.text)
-        if any(len(own & other) >= _ALIKE * len(own | other) for other in shingles):
-            continue
-        kept.append(passage)
-        shingles.append(own)
-    return kept
-
-
-def _shingles(text: str) -> frozenset[tuple[str, ...]]:
-    words = _WORD.findall(text.lower())
-    size = min(_SHINGLE_WORDS, max(len(words), 1))
-    return frozenset(tuple(words[at : at + size]) for at in range(max(len(words) - size + 1, 1)))

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from voiceagent.domain.document import Box
+
 Role = Literal["system", "user", "assistant", "tool"]
 
 
@@ -30,7 +32,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Where an answer comes from: pages count from 1, start and end are character offsets in the document's text."""
+    """Where an answer comes from: pages count from 1, start and end are character offsets in the document's text. boxes: where the quoted
+    lines stand on their pages, () when the file does not say."""
 
     document_id: str
     title: str
@@ -39,6 +42,7 @@ class Citation:
     end: int
     quote: str
     score: float = 0.0
+    boxes: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

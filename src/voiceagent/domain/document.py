@@ -99,16 +99,25 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk that a search found, with its score (higher is better, only comparable within one search)."""
+    """A chunk that a search found, with its score (higher is better, only comparable within one search).
+
+    around: the chunks before and after it, as far as they were asked for.  pages: where it was joined from several chunks, the offset in
+    the document's text at which each begins, and its page.
+    """
 
     chunk: Chunk
     title: str
     score: float
+    around: tuple[Chunk, ...] = ()
+    pages: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """What to look for. collection_ids: None means every collection that the caller may read; the others narrow it."""
+    """What to look for. collection_ids: None means every collection that the caller may read; the others narrow it.
+
+    neighbours: how many chunks before and after each one found are joined to it, while all passages together stay within room_chars.
+    """
 
     text: str
     limit: int = 5
@@ -118,6 +127,17 @@ class SearchQuery:
     after: datetime | None = None
     before: datetime | None = None
     deadline_s: float = 1.0
+    neighbours: int = 0
+    room_chars: int = 6_000
+
+
+def page_at(passage: Passage, start: int) -> int:
+    """The page on which the character `start` of the document's text stands; as chunks know it, by most of their text."""
+    page = passage.chunk.page
+    for begins, number in passage.pages:
+        if begins <= start:
+            page = number
+    return page
 
 
 def boxes_between(boxes: Iterable[Box], start: int, end: int) -> tuple[Box, ...]:

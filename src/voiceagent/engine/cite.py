@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 from voiceagent.domain.conversation import Citation
-from voiceagent.domain.document import Passage
+from voiceagent.domain.document import Passage, boxes_between, page_at
 from voiceagent.domain.reply import ReplyCitation, ReplyText
+from voiceagent.engine.grounding.sentences import sentences
+from voiceagent.engine.grounding.words import content
 
 Said = ReplyText | ReplyCitation
 
@@ -35,6 +37,8 @@ class CitedText:
         self._passages = passages
         self._spoken = spoken
         self._held = ""
+        self._claim = ""
+        self._cited = False
         self._before = ""
         self._begun = False
 
@@ -58,12 +62,18 @@ class CitedText:
             if unit is None:
                 break
             end, text, cited = unit
+            if text and self._cited and not text.isspace():
+                self._claim, self._cited = "", False
             words.append(text)
             if cited:
-                said += _text(words) + [ReplyCitation(self._citation(number)) for number in cited]
-                words = []
+                self._claim += "".join(words)
+                said += _text(words) + [
+                    ReplyCitation(cited_sentence(self._passages[n - 1], self._claim)) for n in cited
+                ]
+                words, self._cited = [], True
             self._before = self._held[end - 1]
             at = end
+        self._claim += "".join(words)
         self._held = self._held[at:]
         return said + _text(words)
 
@@ -135,13 +145,32 @@ class CitedText:
         inside = self._held[at] == "_" and all(side.isalnum() for side in between)
         return end, self._held[at:end] if alone or inside else "", ()
 
-    def _citation(self, number: int) -> Citation:
-        passage = self._passages[number - 1]
-        chunk = passage.chunk
-        quote = chunk.text[:QUOTE_CHARS]
-        return Citation(
-            chunk.document_id, passage.title, chunk.page, chunk.start, chunk.end, quote=quote, score=passage.score
-        )
+
+def cited_sentence(passage: Passage, claim: str) -> Citation:
+    """The citation of the sentence that has most in common with what was said; of the passage's beginning when none has anything."""
+    chunk = passage.chunk
+    start, end = _best_span(chunk.text, claim)
+    page = page_at(passage, chunk.start + start)
+    return Citation(
+        chunk.document_id,
+        passage.title,
+        page,
+        chunk.start + start,
+        chunk.start + end,
+        quote=chunk.text[start:end],
+        score=passage.score,
+        boxes=boxes_between(chunk.boxes, chunk.start + start, chunk.start + end),
+    )
+
+
+def _best_span(text: str, claim: str) -> tuple[int, int]:
+    said = set(content(claim))
+    spans = list(sentences(text))
+    shared = [len(said.intersection(content(text[start:end]))) for start, end in spans]
+    if not any(shared):
+        return 0, min(len(text), QUOTE_CHARS)
+    start, end = spans[shared.index(max(shared))]
+    return start, min(end, start + QUOTE_CHARS)
 
 
 def _text(words: list[str]) -> list[Said]:

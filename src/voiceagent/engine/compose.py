@@ -47,8 +47,9 @@ async def compose(
     grounded = prompt.with_passages(current, passages)
     count = await counts.counter(llm, (*start, *history, *current, *grounded), room_tokens)
     room_tokens -= cost(start, count)
-    if cost(grounded, count) > room_tokens:
-        grounded, passages = current, ()
+    while passages and cost(grounded, count) > room_tokens:  # the best passages stay
+        passages = passages[:-1]
+        grounded = prompt.with_passages(current, passages)
     if cost(grounded, count) > room_tokens:
         raise InvalidInput("context_too_long", "what was said does not fit into the model's context")
     # The history's share does not depend on this turn's length, so that the prompt starts alike from turn to turn.

@@ -116,12 +116,12 @@ def test_a_sentence_that_points_back_has_the_words_of_the_one_before() -> None:
     ],
 )
 def test_who_says_it_and_on_which_page(title: str, number: int, said: str) -> None:
-    assert introduced(page(number, "x", title=title), spoken=True) == said
+    assert introduced(page(number, "x", title=title), number, spoken=True) == said
 
 
 def test_numbers_of_pages_are_words_when_spoken() -> None:
     assert [spelled(number) for number in (1, 13, 20, 99, 100)] == ["one", "thirteen", "twenty", "ninety-nine", "100"]
-    assert introduced(page(4, "x"), spoken=False).endswith("on page 4: ")
+    assert introduced(page(4, "x"), 4, spoken=False).endswith("on page 4: ")
 
 
 def test_a_quotation_is_one_line_that_ends() -> None:
@@ -191,12 +191,12 @@ async def test_without_documents_the_model_answers() -> None:
         assert (text, done.grounding) == ("You said: Who won the football cup in Wales?", "")
 
 
-async def test_a_caller_with_tools_and_one_who_speaks_another_language_are_not_refused() -> None:
+async def test_a_caller_with_tools_and_one_whose_language_is_unknown_are_not_refused() -> None:
     async with extracting() as kit:
         question = "Who won the football cup in Wales?"
         for changes in (
             {"tools": (ToolSpec("lookup", "Looks up."),)},
-            {"agent": replace(kit.request("x").agent, language="de")},
+            {"agent": replace(kit.request("x").agent, language="pl")},
         ):
             _, _, done = await answered(kit, question, **changes)
             assert done.grounding == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from voiceagent.adapters.store.scope import Scope, insert_new, mine, param, rest
 from voiceagent.adapters.store.tables import agents, conversations, turns
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.conversation import Citation, Conversation, Turn, TurnTimings
+from voiceagent.domain.document import Box
 from voiceagent.kit.errors import Conflict, NotFound
 
 _TURN_COUNT = (
@@ -145,5 +147,9 @@ def _turn(row: dict[str, Any]) -> Turn:
         Turn,
         {**row, **row["usage"]},
         timings=restored(TurnTimings, row["timings"]),
-        citations=tuple(restored(Citation, citation) for citation in row["citations"]),
+        citations=tuple(_citation(citation) for citation in row["citations"]),
     )
+
+
+def _citation(stored: Mapping[str, Any]) -> Citation:
+    return restored(Citation, stored, boxes=tuple(restored(Box, box) for box in stored.get("boxes", ())))

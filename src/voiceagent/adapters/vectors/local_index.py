@@ -75,6 +75,15 @@ class LocalIndex:
             self._forget(number)
         return removed
 
+    def scrub(self) -> None:
+        """Overwrite what deleted documents left: vectors in free slots, words in the full-text index, pages in the write-ahead log."""
+        with self._changing:
+            with self._transaction() as writer:
+                writer.execute("INSERT INTO words (words) VALUES ('optimize')")  # one segment, without what was deleted
+                for space in self._spaces.values():
+                    space.file.clear(np.flatnonzero(space.rows < 0))
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
     def drop_model(self, model: str) -> None:
         with self._changing, self._transaction() as writer:
             writer.execute(
@@ -119,7 +128,7 @@ class LocalIndex:
             words = {} if query.mode == "meaning" else self._by_words(reader, query, allowed)
             scores = self._with_meaning(reader, model, query, allowed, words)
             best = sorted(scores, key=lambda row: (-scores[row], row))[: query.limit]
-            return self._passages(reader, best, scores)
+            return self._passages(reader, best, scores, query.neighbours)
         finally:
             reader.execute("ROLLBACK")
 
@@ -208,18 +217,16 @@ class LocalIndex:
         slots = np.array([slot for _, slot in known], dtype=np.int64)
         return dict(zip((row for row, _ in known), space.file.scores(slots, vector).tolist(), strict=True))
 
-    def _passages(self, reader: sqlite3.Connection, rows: list[int], scores: dict[int, float]) -> tuple[Passage, ...]:
+    def _passages(
+        self, reader: sqlite3.Connection, rows: list[int], scores: dict[int, float], neighbours: int
+    ) -> tuple[Passage, ...]:
         passages = []
         for row in rows:
-            chunk = reader.execute(
-                f"SELECT {tables.CHUNK_COLUMNS} FROM chunks WHERE row = ?",  # noqa: S608 (fixed names)
-                (row,),
-            ).fetchone()
-            document = reader.execute(
-                "SELECT document_id, collection_id, title FROM documents WHERE number = ?", (row >> tables.ROW_BITS,)
-            ).fetchone()
-            if chunk is not None and document is not None:
-                passages.append(Passage(tables.chunk_of(chunk, document[0], document[1]), document[2], scores[row]))
+            found = tables.document_of(reader, row)
+            chunks = tables.chunks_around(reader, row, neighbours, *found[:2]) if found else {}
+            chunk = chunks.pop(row, None)
+            if found and chunk is not None:
+                passages.append(Passage(chunk, found[2], scores[row], tuple(chunks.values())))
         return tuple(passages)
 
     def _put_vectors(self, model: str, rows: list[int], vectors: NDArray[np.float32]) -> Ints:

@@ -44,6 +44,7 @@ def connect(path: Path, *, timeout_s: float = 5.0) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA mmap_size = 1073741824")
     if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
         _create(connection)
@@ -161,7 +162,28 @@ def filter_clause(query: VectorQuery) -> tuple[str, list[object]]:
     return " AND ".join(parts), values
 
 
-def chunk_of(row: ChunkRow, document_id: str, collection_id: str) -> Chunk:
+def document_of(connection: sqlite3.Connection, row: int) -> tuple[str, str, str] | None:
+    """Id, collection and title of the document to which the chunk in `row` belongs."""
+    found: tuple[str, str, str] | None = connection.execute(
+        "SELECT document_id, collection_id, title FROM documents WHERE number = ?", (row >> ROW_BITS,)
+    ).fetchone()
+    return found
+
+
+def chunks_around(
+    connection: sqlite3.Connection, row: int, distance: int, document_id: str, collection_id: str
+) -> dict[int, Chunk]:
+    """The chunk in `row` and those of the same document at most `distance` before and after it, by row and in order."""
+    number = row >> ROW_BITS
+    bounds = (max(row - distance, number << ROW_BITS), min(row + distance, ((number + 1) << ROW_BITS) - 1))
+    found = connection.execute(
+        f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE row BETWEEN ? AND ? ORDER BY row",  # noqa: S608 (fixed names)
+        bounds,
+    )
+    return {one[0]: _chunk_of(one, document_id, collection_id) for one in found}
+
+
+def _chunk_of(row: ChunkRow, document_id: str, collection_id: str) -> Chunk:
     number, chunk_id, page, start, end, heading, text, boxes = row
     ordinal = number & ((1 << ROW_BITS) - 1)
     places = unpacked_boxes(boxes)

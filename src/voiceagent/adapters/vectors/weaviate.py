@@ -8,7 +8,7 @@ import json
 import os
 import re
 import uuid
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,6 +16,7 @@ import aiohttp
 
 from voiceagent.adapters.vectors.boxes import packed_boxes, unpacked_boxes
 from voiceagent.adapters.vectors.local_words import indexed
+from voiceagent.adapters.vectors.weaviate_filters import any_of, around, equal, graphql_value, near, rfc3339, where_of
 from voiceagent.domain.document import Chunk, Passage
 from voiceagent.kit.errors import InvalidInput, Misconfigured, StorageFull, Unavailable
 from voiceagent.ports.vectors import IndexedChunk, IndexedDocument, VectorQuery
@@ -78,26 +79,44 @@ class WeaviateVectors:
         if by_meaning and await self._has(name, tenant_id):
             found = await self._get(name, tenant_id, query)
             if query.mode == "meaning" or len(found) >= query.limit:
-                return tuple(found[: query.limit])
+                return await self._with_neighbours(tenant_id, query, found[: query.limit])
         elif query.mode == "meaning":
             return ()
         else:
             found = []
         if not await self._has(_WORDS_CLASS, tenant_id):
-            return tuple(found)
+            return await self._with_neighbours(tenant_id, query, found)
         known = {passage.chunk.chunk_id for passage in found}
         by_words = await self._get(_WORDS_CLASS, tenant_id, query)
         floor = min((passage.score for passage in found), default=1.0)
         rest = [
             Passage(one.chunk, one.title, min(one.score, floor)) for one in by_words if one.chunk.chunk_id not in known
         ]
-        return tuple([*found, *rest][: query.limit])
+        return await self._with_neighbours(tenant_id, query, [*found, *rest][: query.limit])
+
+    async def _with_neighbours(self, tenant_id: str, query: VectorQuery, found: list[Passage]) -> tuple[Passage, ...]:
+        """The passages with the chunks around them, fetched in one call. Every chunk stands in the class of words."""
+        if not query.neighbours or not found:
+            return tuple(found)
+        parts = []
+        for at, passage in enumerate(found):
+            where = graphql_value(near(passage.chunk, query.neighbours))
+            limit = 2 * query.neighbours + 1
+            parts.append(
+                f'p{at}: {_WORDS_CLASS}(tenant: "{_tenant(tenant_id)}", limit: {limit}, where: {where}) {{ {_FIELDS} }}'
+            )
+        rows = await self._graphql(f"{{ Get {{ {' '.join(parts)} }} }}", *(f"p{at}" for at in range(len(found))))
+        known: dict[tuple[str, int], Chunk] = {}
+        for row in rows:
+            chunk = _passage(row).chunk
+            known[chunk.document_id, chunk.ordinal] = chunk
+        return tuple(replace(one, around=around(one.chunk, query.neighbours, known)) for one in found)
 
     async def delete(self, tenant_id: str, document_id: str) -> bool:
         removed = 0
         for name in await self._classes():
             if await self._has(name, tenant_id):
-                removed += await self._delete_where(name, tenant_id, _equal("document_id", document_id))
+                removed += await self._delete_where(name, tenant_id, equal("document_id", document_id))
         return removed > 0
 
     async def drop(self, tenant_id: str, model: str | None = None) -> None:
@@ -105,6 +124,9 @@ class WeaviateVectors:
             if await self._has(name, tenant_id):
                 self._known.discard((name, tenant_id))
                 await self._call("DELETE", f"/v1/schema/{name}/tenants", [_tenant(tenant_id)], accept=(200, 404, 422))
+
+    async def scrub(self, tenant_id: str) -> None:
+        """Nothing to ask for: Weaviate gives places back by compactions of its own."""
 
     async def ready(self) -> bool:
         try:
@@ -128,7 +150,7 @@ class WeaviateVectors:
         """
         ids = {_object_id(name, entry.chunk) for entry in chunks}
         edition = str(uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(sorted(ids))))
-        of_document = _equal("document_id", document.document_id)
+        of_document = equal("document_id", document.document_id)
         if name in (model_class, _WORDS_CLASS):
             objects = [_object(name, tenant_id, document, entry, with_vector=name == model_class) for entry in chunks]
             for made in objects:
@@ -138,11 +160,11 @@ class WeaviateVectors:
             other = {"path": ["edition"], "operator": "NotEqual", "valueText": edition}
             await self._delete_where(name, tenant_id, {"operator": "And", "operands": [of_document, other]})
         elif await self._has(name, tenant_id):
-            head = f'tenant: "{_tenant(tenant_id)}", limit: {_MOST_CHUNKS}, where: {_graphql_value(of_document)}'
+            head = f'tenant: "{_tenant(tenant_id)}", limit: {_MOST_CHUNKS}, where: {graphql_value(of_document)}'
             rows = await self._graphql(f"{{ Get {{ {name}({head}) {{ _additional {{ id }} }} }} }}", name)
             stale = [one for row in rows if (one := row["_additional"]["id"]) not in ids]
             for at in range(0, len(stale), _BATCH):
-                await self._delete_where(name, tenant_id, _any("id", tuple(stale[at : at + _BATCH])))
+                await self._delete_where(name, tenant_id, any_of("id", tuple(stale[at : at + _BATCH])))
 
     async def _put_batch(self, objects: list[Json]) -> None:
         answers = await self._call("POST", "/v1/batch/objects", {"objects": objects})
@@ -163,7 +185,7 @@ class WeaviateVectors:
             raise InvalidInput("bad_vector", "vectors of this model have another length")
 
     async def _get(self, name: str, tenant_id: str, query: VectorQuery) -> list[Passage]:
-        where = _graphql_value(_where(query))
+        where = graphql_value(where_of(query))
         head = f'tenant: "{_tenant(tenant_id)}", limit: {query.limit}, where: {where}'
         vector = json.dumps([round(value, 7) for value in query.vector])
         if query.mode == "meaning":
@@ -180,11 +202,13 @@ class WeaviateVectors:
         rows = await self._graphql(f"{{ Get {{ {name}({head}) {{ {_FIELDS} }} }} }}", name)
         return [_passage(row) for row in rows]
 
-    async def _graphql(self, text: str, name: str) -> list[Json]:
+    async def _graphql(self, text: str, *names: str) -> list[Json]:
+        """The rows under these names, one after the other."""
         answer = await self._call("POST", "/v1/graphql", {"query": text}, timeout_s=_SEARCH_TIMEOUT_S)
         if answer.get("errors"):
             raise Unavailable("vectors_unavailable", "the vector store could not answer the search")
-        return list(((answer.get("data") or {}).get("Get") or {}).get(name) or [])
+        found = (answer.get("data") or {}).get("Get") or {}
+        return [row for name in names for row in found.get(name) or []]
 
     async def _delete_where(self, name: str, tenant_id: str, where: Json) -> int:
         total = 0
@@ -302,7 +326,7 @@ def _object(name: str, tenant_id: str, document: IndexedDocument, entry: Indexed
         "readers": sorted(document.reader_ids) or ["*"],
     }
     if document.dated is not None:
-        properties["dated"] = _rfc3339(document.dated)
+        properties["dated"] = rfc3339(document.dated)
     made: Json = {"class": name, "tenant": _tenant(tenant_id), "id": _object_id(name, chunk), "properties": properties}
     return made | {"vector": list(entry.vector)} if with_vector else made
 
@@ -310,36 +334,6 @@ def _object(name: str, tenant_id: str, document: IndexedDocument, entry: Indexed
 def _object_id(name: str, chunk: Chunk) -> str:
     """The same chunk with the same text has the same id in a class, so that putting it twice changes nothing."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, json.dumps([name, chunk.document_id, chunk.chunk_id, chunk.text])))
-
-
-def _where(query: VectorQuery) -> Json:
-    operands = [_any("collection_id", query.collection_ids), _any("readers", ("*", query.reader_id))]
-    for name, wanted in (("kind", query.kinds), ("language", query.languages)):
-        if wanted:
-            operands.append(_any(name, wanted))
-    if query.after is not None:
-        operands.append({"path": ["dated"], "operator": "GreaterThanEqual", "valueDate": _rfc3339(query.after)})
-    if query.before is not None:
-        operands.append({"path": ["dated"], "operator": "LessThan", "valueDate": _rfc3339(query.before)})
-    return {"operator": "And", "operands": operands}
-
-
-def _any(name: str, values: tuple[str, ...]) -> Json:
-    return {"path": [name], "operator": "ContainsAny", "valueText": list(values)}
-
-
-def _equal(name: str, value: str) -> Json:
-    return {"path": [name], "operator": "Equal", "valueText": value}
-
-
-def _graphql_value(value: object) -> str:
-    """A filter as GraphQL writes it: names without quotes, operators as names."""
-    if isinstance(value, dict):
-        parts = [f"{key}: {one if key == 'operator' else _graphql_value(one)}" for key, one in value.items()]
-        return "{" + ", ".join(parts) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(_graphql_value(one) for one in value) + "]"
-    return json.dumps(value)
 
 
 def _text(text: str) -> str:
@@ -375,7 +369,3 @@ def _tenant(tenant_id: str) -> str:
     if not _TENANT.fullmatch(tenant_id):
         raise InvalidInput("bad_tenant_id", "this is no tenant id")
     return tenant_id
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -72,6 +72,7 @@ async def search(wanted: SearchWanted, caller: Reader, service: Service) -> Pass
         after=_aware(wanted.after),
         before=_aware(wanted.before),
         deadline_s=_SEARCH_S,
+        neighbours=wanted.neighbours,
     )
     return PassageList(items=[passage_shown(one) for one in await service.search(caller, query)])
 

@@ -73,7 +73,10 @@ class CollectionList(BaseModel):
 
 
 class SearchWanted(BaseModel):
-    """What to look for. collection_ids: null means every collection that the caller may read."""
+    """What to look for. collection_ids: null means every collection that the caller may read.
+
+    neighbours: so many chunks before and after each one found are joined to it; a passage then spans them.
+    """
 
     model_config = ConfigDict(extra="forbid")
     query: str = Field(min_length=1, max_length=4_000)
@@ -83,6 +86,7 @@ class SearchWanted(BaseModel):
     languages: list[str] = Field(default=[], max_length=50)
     after: datetime | None = None
     before: datetime | None = None
+    neighbours: int = Field(default=0, ge=0, le=4)
 
 
 class BoxShown(BaseModel):

@@ -9,6 +9,8 @@ from itertools import pairwise
 
 from voiceagent.domain.document import Passage
 from voiceagent.engine.grounding.sentences import sentences
+from voiceagent.engine.grounding.tongues.english import ENGLISH
+from voiceagent.engine.grounding.tongues.tongue import Tongue
 from voiceagent.engine.grounding.words import content, rarity
 
 MEANT = 2
@@ -16,7 +18,9 @@ MEANT = 2
 is told to 77 or 78 in 100, and each costs the embedding of a sentence, about 12 ms of a core."""
 
 _POINTS_BACK = re.compile(
-    r"^(?:it|he|she|they|this|these|those|that|its|his|her|their|such|the latter|in addition|however|also)\b",
+    r"^(?:it|he|she|they|this|these|those|that|its|his|her|their|such|the latter|in addition|however|also|"
+    r"er|sie|es|dies|diese[rsmn]?|dabei|dort|außerdem|jedoch|il|elle|ils|elles|celui-ci|celle-ci|cela|en outre|él|ella|ellos|ellas|"
+    r"est[eoa]s?|además)\b",
     re.IGNORECASE,
 )
 
@@ -74,16 +78,18 @@ class _Sentence:
     stems: tuple[str, ...]
 
 
-def candidates(question: str, passages: Sequence[Passage]) -> list[Evidence]:
+def candidates(question: str, passages: Sequence[Passage], tongue: Tongue = ENGLISH) -> list[Evidence]:
     """Every sentence of the passages, best first as far as words tell. passages: best first, as the search gave them."""
-    asked = list(dict.fromkeys(content(question)))
-    texts = [list(_split(index, passage)) for index, passage in enumerate(passages)]
+    asked = list(dict.fromkeys(content(question, tongue)))
+    texts = [list(_split(index, passage, tongue)) for index, passage in enumerate(passages)]
     weights = rarity((one.stems for text in texts for one in text), asked)
     best = max((passage.score for passage in passages), default=0.0)
     found = [
         Evidence(one.passage, one.start, one.end, one.text, features)
         for passage, text in zip(passages, texts, strict=True)
-        for one, features in _judged(asked, weights, passage, text, _rank(passage.score, best))
+        for one, features in _judged(
+            asked, weights, set(content(_about(passage), tongue)), text, _rank(passage.score, best)
+        )
     ]
     return sorted(found, key=lambda one: one.score, reverse=True)
 
@@ -92,16 +98,20 @@ def _rank(score: float, best: float) -> float:
     return min(max(score / best, 0.0), 1.0) if best > 0 else 0.0
 
 
-def _split(index: int, passage: Passage) -> Iterator[_Sentence]:
+def _about(passage: Passage) -> str:
+    return f"{passage.title} {passage.chunk.heading}"
+
+
+def _split(index: int, passage: Passage, tongue: Tongue) -> Iterator[_Sentence]:
     text = passage.chunk.text
     for start, end in sentences(text):
-        yield _Sentence(index, start, end, text[start:end], tuple(content(text[start:end])))
+        yield _Sentence(index, start, end, text[start:end], tuple(content(text[start:end], tongue)))
 
 
 def _judged(
-    asked: Sequence[str], weights: Mapping[str, float], passage: Passage, text: Sequence[_Sentence], rank: float
+    asked: Sequence[str], weights: Mapping[str, float], about: set[str], text: Sequence[_Sentence], rank: float
 ) -> Iterator[tuple[_Sentence, Features]]:
-    about = set(content(f"{passage.title} {passage.chunk.heading}"))
+    """about: the words of title and heading."""
     wide = _share(asked, weights, about.union(*(one.stems for one in text)))
     pairs = set(pairwise(asked))
     for at, one in enumerate(text):

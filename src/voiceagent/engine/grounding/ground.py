@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from voiceagent.domain.conversation import Citation
-from voiceagent.domain.document import Passage
+from voiceagent.domain.document import Passage, boxes_between, page_at
 from voiceagent.domain.reply import Grounding, ReplyCitation, ReplyRequest, ReplyText
 from voiceagent.engine.grounding.evidence import Evidence
+from voiceagent.engine.grounding.followup import question_of
 from voiceagent.engine.grounding.judge import Judge
 from voiceagent.engine.grounding.questions import is_small_talk, wants_information
-from voiceagent.engine.grounding.wording import NOT_FOUND, introduced, quoted
-from voiceagent.engine.retrieve import SPOKEN_S, WRITTEN_S, Retrieved, Retriever, question_of
+from voiceagent.engine.grounding.tongues.choice import tongue_of
+from voiceagent.engine.grounding.tongues.tongue import Tongue
+from voiceagent.engine.grounding.wording import introduced, quoted
+from voiceagent.engine.retrieve import Retrieved, Retriever
 from voiceagent.kit.clock import Clock
 from voiceagent.ports.llm import LlmCapabilities
 
@@ -46,41 +49,50 @@ class Grounder:
 
     async def ground(self, request: ReplyRequest, llm: LlmCapabilities, *, ahead: bool = False) -> Grounded:
         """What the answer to `request` rests on. Raises nothing: a search that fails costs the sources. ahead: nobody waits for it yet."""
-        question = question_of(request)
-        if is_small_talk(question):
+        tongue = tongue_of(request.agent.language)
+        said = next((message.text for message in reversed(request.messages) if message.role == "user"), "")
+        if is_small_talk(said, tongue):
             return Grounded()
+        question = question_of(request.messages, tongue)
         begun_s = self._clock.monotonic_s()
-        found = await self._retriever.passages(request, ahead=ahead)
-        if not found.passages or not self._extracts(llm):
+        budget = self._retriever.budget
+        extracts = self._extracts(llm)
+        neighbours = 0 if extracts else budget.neighbours
+        found = await self._retriever.passages(request, question, neighbours=neighbours, ahead=ahead)
+        if not found.passages or not extracts:
             return Grounded("generated" if found.passages else "", found.passages, ms=found.ms, error=found.error)
-        budget_s = SPOKEN_S if request.spoken and not ahead else WRITTEN_S
-        left_s = budget_s - (self._clock.monotonic_s() - begun_s)
-        verdict = await self._judge.verdict(question, found.passages, within_s=max(left_s, _LEAST_S))
+        budget_s = budget.written_s if ahead else budget.within_s(request)
+        left_s = max(budget_s - (self._clock.monotonic_s() - begun_s), _LEAST_S)
+        verdict = await self._judge.verdict(question, found.passages, within_s=left_s, tongue=tongue)
         ms = (self._clock.monotonic_s() - begun_s) * 1000
         if verdict.best is not None and verdict.sure:
-            return Grounded("extracted", said=_told(verdict.best, found, spoken=request.spoken), ms=ms)
-        if wants_information(question) and not request.tools and request.agent.language.startswith("en"):
-            return Grounded("refused", said=(ReplyText(NOT_FOUND),), ms=ms)
+            told = _told(verdict.best, found, spoken=request.spoken, tongue=tongue)
+            return Grounded("extracted", said=told, ms=ms)
+        if tongue.speaks and wants_information(said, tongue) and not request.tools:
+            return Grounded("refused", said=(ReplyText(tongue.phrases.not_found),), ms=ms)
         return Grounded(ms=ms)
 
     def _extracts(self, llm: LlmCapabilities) -> bool:
         return self._mode == "extract" or (self._mode == "auto" and llm.small)
 
 
-def _told(best: Evidence, found: Retrieved, *, spoken: bool) -> tuple[ReplyText | ReplyCitation, ...]:
+def _told(best: Evidence, found: Retrieved, *, spoken: bool, tongue: Tongue) -> tuple[ReplyText | ReplyCitation, ...]:
     passage = found.passages[best.passage]
     chunk = passage.chunk
+    start, end = chunk.start + best.start, chunk.start + best.end
+    page = page_at(passage, start)
     citation = Citation(
         chunk.document_id,
         passage.title,
-        chunk.page,
-        chunk.start + best.start,
-        chunk.start + best.end,
+        page,
+        start,
+        end,
         quote=best.text[:_QUOTE_CHARS],
         score=round(best.score, 4),
+        boxes=boxes_between(chunk.boxes, start, end),
     )
     return (
-        ReplyText(introduced(passage, spoken=spoken)),
+        ReplyText(introduced(passage, page, spoken=spoken, tongue=tongue)),
         ReplyText(quoted(best.text)),
         ReplyCitation(citation),
     )

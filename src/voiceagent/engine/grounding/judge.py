@@ -11,6 +11,8 @@ import structlog
 
 from voiceagent.domain.document import Passage
 from voiceagent.engine.grounding.evidence import MEANT, Evidence, candidates
+from voiceagent.engine.grounding.tongues.english import ENGLISH
+from voiceagent.engine.grounding.tongues.tongue import Tongue
 from voiceagent.kit.errors import Problem
 from voiceagent.ports.embed import Embedder
 
@@ -40,7 +42,9 @@ class Judge:
         self._embedder = embedder
         self._kept: OrderedDict[_Key, Verdict] = OrderedDict()
 
-    async def verdict(self, question: str, passages: Sequence[Passage], *, within_s: float) -> Verdict:
+    async def verdict(
+        self, question: str, passages: Sequence[Passage], *, within_s: float, tongue: Tongue = ENGLISH
+    ) -> Verdict:
         """The best sentence for `question`. Later than `within_s`, or when the embedder fails, words alone decide."""
         if not passages:
             return Verdict()
@@ -48,7 +52,7 @@ class Judge:
         kept = self._kept.get(key)
         if kept is not None:
             return kept
-        found = candidates(question, passages)
+        found = candidates(question, passages, tongue)
         if not found:
             return Verdict()
         meant = await self._meant(question, found[:MEANT], within_s)

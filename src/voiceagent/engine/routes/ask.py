@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Annotated
 
 from fastapi import Depends
@@ -32,8 +32,20 @@ class Question(BaseModel):
     collection_ids: list[str] | None = Field(default=None, min_length=1, max_length=100)
 
 
+class SourceBox(BaseModel):
+    """Where a quoted line stands: points (1/72 inch) from the upper left corner of the page as it is shown; start, end: its characters."""
+
+    page: int
+    start: int
+    end: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
 class Source(BaseModel):
-    """Where the answer comes from: page counts from 1, start and end are character offsets in the document's text."""
+    """Where the answer comes from: page counts from 1, start and end are character offsets in the document's text. boxes: the quoted lines."""
 
     document_id: str
     title: str
@@ -41,6 +53,7 @@ class Source(BaseModel):
     start: int
     end: int
     quote: str
+    boxes: list[SourceBox] = []
 
 
 class AnswerShown(BaseModel):
@@ -122,4 +135,5 @@ def _source(citation: Citation) -> Source:
         start=citation.start,
         end=citation.end,
         quote=citation.quote,
+        boxes=[SourceBox.model_validate(asdict(box)) for box in citation.boxes],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -179,5 +179,6 @@ def citation_shape(citation: Citation) -> dict[str, Any]:
             "start": citation.start,
             "end": citation.end,
             "quote": citation.quote,
+            "boxes": [asdict(box) for box in citation.boxes],
         },
     }

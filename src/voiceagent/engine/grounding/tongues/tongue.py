@@ -1,0 +1,43 @@
+"""What grounding knows of a language: its empty words and endings, its cues of talk, question and follow-up, its phrases. The data lies beside it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """How an answer from a document is said. says, says_on_page: `{teller}`, `{page}`; the verb belongs to them.
+
+    document: who tells when the title is no name of a paper, `{title}`.  small_numbers: page numbers as words from zero on.
+    """
+
+    not_found: str
+    says: str
+    says_on_page: str
+    document: str
+    untitled: str
+    small_numbers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tongue:
+    """A language. Words are folded (lower case, without accents); patterns are matched on lower-case text.
+
+    empty: words that say nothing of what is meant.  endings: longest first.  talk: words of small talk.  about_us: asks about the assistant.
+    asking: wants to know something.  leading: begins a follow-up such as "and on Sundays?".  pointing: words that stand for something said
+    before.  short: abbreviations after which a sentence goes on, as alternatives of a pattern.
+    """
+
+    code: str
+    empty: frozenset[str]
+    endings: tuple[str, ...]
+    talk: frozenset[str]
+    about_us: re.Pattern[str]
+    asking: re.Pattern[str]
+    leading: re.Pattern[str]
+    pointing: frozenset[str]
+    phrases: Phrases
+    speaks: bool = True
+    """False for a language of which nothing is known: words are compared as they are, and nobody is refused."""
