@@ -12,7 +12,7 @@ from voiceagent.apps.parts import Parts
 from voiceagent.apps.run import Process
 from voiceagent.web.serve import Listener
 
-PORTS = (*documents.PORTS, "llm", *voice.PORTS)
+PORTS = (*documents.PORTS, "llm", "tools", *voice.PORTS)
 
 
 def process(announce: Callable[[Parts, Any], None]) -> Process:

@@ -21,7 +21,10 @@ ADAPTERS: dict[str, dict[str, str]] = {
         "file": "voiceagent.adapters.blobs.files:open_blobs",
         "s3": "voiceagent.adapters.blobs.s3:open_blobs",
     },
-    "keys": dict.fromkeys(("file", "env"), "voiceagent.adapters.keys.roots:open_keys"),
+    "keys": {
+        **dict.fromkeys(("file", "env"), "voiceagent.adapters.keys.roots:open_keys"),
+        **dict.fromkeys(("vault+https", "vault+http"), "voiceagent.adapters.keys.vault:open_keys"),
+    },
     "anchors": {"file": "voiceagent.adapters.anchors.file:open_anchors"},
     "vectors": {
         "local": "voiceagent.adapters.vectors.local:open_vectors",
@@ -64,6 +67,7 @@ ADAPTERS: dict[str, dict[str, str]] = {
         **dict.fromkeys(_OPENAI, "voiceagent.adapters.embed.openai:open_embed"),
         "hashed": "voiceagent.adapters.embed.hashed:open_embed",
     },
+    "tools": {"file": "voiceagent.adapters.tools.file:open_tools"},
     "rerank": {
         "none": "voiceagent.adapters.rerank.none:open_rerank",
         **dict.fromkeys(

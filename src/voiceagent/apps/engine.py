@@ -16,11 +16,12 @@ from voiceagent.domain.reply import ReplyRequest
 from voiceagent.engine.reply import EngineParts, EngineService
 from voiceagent.engine.retrieve import RetrievalBudget
 from voiceagent.engine.server import create_engine
+from voiceagent.engine.tools.rounds import ToolParts
 from voiceagent.ports.services import Documents
 from voiceagent.web.serve import Listener
 from voiceagent.web.tokens import ServiceAuthenticator, ServiceTokens
 
-PORTS = ("store", "llm", "bus", "embed")
+PORTS = ("store", "llm", "bus", "embed", "cache", "tools")
 
 
 def service(parts: Parts, documents: Documents) -> EngineService:
@@ -38,6 +39,7 @@ def service(parts: Parts, documents: Documents) -> EngineService:
             retrieval=_budget(parts.settings.retrieval),
             pseudonyms=turn_pseudonyms(parts.settings),
             names=subject_names(parts.settings),
+            tools=ToolParts(parts.tools, parts.cache, parts.store, parts.clock) if parts.tools else None,
             providers=providers,
         )
     )

@@ -30,6 +30,7 @@ from voiceagent.ports.rerank import Reranker
 from voiceagent.ports.services import Documents, Engine
 from voiceagent.ports.store import Store
 from voiceagent.ports.stt import SpeechToText
+from voiceagent.ports.tools import Tools
 from voiceagent.ports.tts import TextToSpeech
 from voiceagent.ports.turns import EndOfTurn
 from voiceagent.ports.vad import VoiceActivity
@@ -71,6 +72,9 @@ class Parts:
             raise failures[0]
 
     async def _opened(self, port: str) -> None:
+        if port == "tools" and not self.settings.tools.url:
+            self._open["tools"] = None
+            return
         url = self.settings.url(port)
         fallback_url = getattr(getattr(self.settings, port), "fallback_url", "")
         if port == "llm":
@@ -159,6 +163,11 @@ class Parts:
     @property
     def store(self) -> Store:
         return cast(Store, self._open["store"])
+
+    @property
+    def tools(self) -> Tools | None:
+        """None when agents have no tools."""
+        return cast("Tools | None", self._open["tools"])
 
     @property
     def keys(self) -> Keys | None:

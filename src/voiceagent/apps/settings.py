@@ -8,6 +8,7 @@ from typing import Literal
 import platformdirs
 from pydantic import Field, SecretStr
 
+from voiceagent.apps.config.answers_area import GroundingSettings, RerankSettings, RetrievalSettings
 from voiceagent.apps.config.area import Area, DataUrl, Port, Strings
 from voiceagent.apps.config.model_settings import (
     EmbedSettings,
@@ -212,11 +213,18 @@ class KeysSettings(Area):
 
     url: str = Field(
         "file://{data}/root.key",
-        description="The root key: file:///FILE (made at the first start) or env:///NAME, 32 bytes in base64. Empty: nothing is encrypted.",
+        description="The root key: file:///FILE (made at the first start), env:///NAME (32 bytes in base64) or "
+        "vault+https://HOST:8200/MOUNT/KEY (a key of Vault's transit engine). Empty: nothing is encrypted.",
     )
     ring_url: DataUrl = Field(
         "file://{data}/keyring", description="The organisations' keys: file:///FOLDER or s3://BUCKET?..."
     )
+
+
+class ToolsSettings(Area):
+    """Tools that agents may be given."""
+
+    url: str = Field("", description="file:///FILE.toml that describes them, see docs/tools.md. Empty: none.")
 
 
 class AnchorsSettings(Area):
@@ -256,8 +264,8 @@ class LimitsSettings(Area):
     tenant_requests_per_s: float = Field(
         400.0, gt=0, description="Requests a second of one organisation, over a longer time."
     )
-    calls: int = Field(20, ge=1, description="Open calls of one key or person at a time, at one gateway.")
-    tenant_calls: int = Field(200, ge=1, description="Open calls of one organisation at a time, at one gateway.")
+    calls: int = Field(20, ge=1, description="Open calls of one key or person at a time.")
+    tenant_calls: int = Field(200, ge=1, description="Open calls of one organisation at a time.")
     call_hours_per_day: float = Field(
         480.0, gt=0, description="Hours in calls of one key or person, over a day; ten times that for an organisation."
     )
@@ -303,6 +311,7 @@ class Settings(Area):
     recordings: RecordingsSettings = RecordingsSettings()
     keys: KeysSettings = KeysSettings()
     anchors: AnchorsSettings = AnchorsSettings()
+    tools: ToolsSettings = ToolsSettings()
     backup: BackupSettings = BackupSettings()
     log: LogSettings = LogSettings()
     privacy: PrivacySettings = PrivacySettings()

@@ -18,6 +18,7 @@ class Agent:
 
     model: role or name that the router resolves.  voice: name of a voice of the text-to-speech adapter, "" for its default.
     greeting: said first when a call opens, "" for none.  collection_ids: the documents that it may use.
+    tools: names of the platform's tools that it may use; no other is ever run for it.
     """
 
     agent_id: str = DEFAULT_AGENT_ID
@@ -30,3 +31,4 @@ class Agent:
     temperature: float = 0.2
     max_output_tokens: int = 160
     collection_ids: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()

@@ -119,7 +119,8 @@ def _unknown() -> NotFound:
 
 
 def _agent(row: dict[str, Any]) -> Agent:
-    return restored(Agent, row["body"], collection_ids=tuple(row["body"].get("collection_ids", ())))
+    lists = {name: tuple(row["body"].get(name, ())) for name in ("collection_ids", "tools")}
+    return restored(Agent, row["body"], **lists)
 
 
 def _turn_row(turn: Turn) -> dict[str, object]:

@@ -36,6 +36,22 @@ class AgentSettings(BaseModel):
     temperature: float = Field(0.2, ge=0, le=2)
     max_output_tokens: int = Field(160, ge=1, le=8192)
     collection_ids: list[str] = Field(default_factory=list, max_length=100)
+    tools: list[str] = Field(default_factory=list, max_length=32)
+
+
+class ToolSummary(BaseModel):
+    """A tool of the platform that an agent may be given. effect: read or write.  confirm: callers are asked before it runs."""
+
+    name: str
+    description: str
+    effect: str
+    confirm: bool
+
+
+class ToolList(BaseModel):
+    """Every tool, by name."""
+
+    tools: list[ToolSummary]
 
 
 class AgentList(BaseModel):
@@ -56,6 +72,15 @@ def agent_routes(engine: EngineService) -> Router:
         if not any(agent.agent_id == DEFAULT_AGENT_ID for agent in agents):
             agents.insert(0, Agent())
         return AgentList(agents=agents)
+
+    @router.get("/tools")
+    async def list_tools(caller: Reader) -> ToolList:
+        return ToolList(
+            tools=[
+                ToolSummary(name=tool.name, description=tool.description, effect=tool.effect, confirm=tool.confirm)
+                for tool in engine.parts.offered
+            ]
+        )
 
     @router.post("", status_code=201)
     async def create_agent(settings: AgentSettings, request: Request, caller: Writer) -> Agent:
@@ -90,10 +115,12 @@ def agent_routes(engine: EngineService) -> Router:
 
 
 def _agent(engine: EngineService, caller: Principal, agent_id: str, settings: AgentSettings) -> Agent:
-    """The agent to store. Raises InvalidInput `unknown_model`."""
+    """The agent to store. Raises InvalidInput `unknown_model` or `unknown_tool`."""
     try:
         engine.parts.router.resolve(settings.model, Asker(caller.tenant_id, agent_id, settings.language))
     except NotFound as error:
         raise InvalidInput("unknown_model", "there is no model of that name", param="model") from error
-    given = settings.model_dump() | {"collection_ids": tuple(settings.collection_ids)}
+    if not set(settings.tools) <= {tool.name for tool in engine.parts.offered}:
+        raise InvalidInput("unknown_tool", "there is no tool of that name", param="tools")
+    given = settings.model_dump() | {"collection_ids": tuple(settings.collection_ids), "tools": tuple(settings.tools)}
     return Agent(agent_id=agent_id, **given)
