@@ -13,6 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
+from uvicorn.protocols.utils import ClientDisconnected
 
 from voiceagent.kit.errors import InvalidInput, TooLarge
 from voiceagent.kit.telemetry import counter, histogram
@@ -81,7 +82,7 @@ class _Exchange:
             if not hasattr(self._scope["app"].state, "guards"):  # served without its lifespan
                 check_permissions(self._scope["app"])
             await app(self._scope, receive, self._watched_send)
-        except (ClientDisconnect, WebSocketDisconnect):
+        except (ClientDisconnect, ClientDisconnected, WebSocketDisconnect):
             _log.debug("caller_gone")
         except Exception as error:  # noqa: BLE001 the boundary: nothing of the inside may reach the caller or end the server
             await self._answer(error)

@@ -7,7 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
-from fastapi import Depends, Request
+import structlog
+from fastapi import Depends, Request, WebSocket
 from tests.support.gateway_rig import gateway_rig
 
 from voiceagent.domain.identity import Principal
@@ -125,3 +126,42 @@ async def test_a_connection_with_a_request_under_way_is_not_waiting(monkeypatch:
                     pass
             for _, writer in pairs:
                 writer.close()
+
+
+async def test_a_caller_who_leaves_during_a_handshake_is_no_crash() -> None:
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def slowly(_conn: object) -> Principal | None:
+        entered.set()
+        await leave.wait()
+        return Principal("ten_a", "user_1", frozenset({"talk"}))
+
+    app = create_app("voice", title="voice", auth=slowly)  # type: ignore[arg-type]
+    router = Router()
+    done = asyncio.Event()
+
+    @router.websocket("/v1/echo", dependencies=[Depends(require("talk"))])
+    async def echo(websocket: WebSocket) -> None:
+        try:
+            await websocket.accept()
+            await websocket.send_text("hello")
+        finally:
+            done.set()
+
+    app.include_router(router)
+    with structlog.testing.capture_logs() as logs:
+        servers = Servers([Listener(app, 0)])
+        await servers.start()
+        _, writer = await asyncio.open_connection("127.0.0.1", servers.ports[0])
+        writer.write(
+            b"GET /v1/echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        async with asyncio.timeout(READ_WITHIN_S):
+            await entered.wait()
+            writer.transport.abort()
+            await asyncio.sleep(0.05)
+            leave.set()
+            await done.wait()
+        await servers.stop()
+    assert [line for line in logs if line["event"] == "request_crashed"] == []
