@@ -31,7 +31,7 @@ from bench.durability.history import Verdict, judged, prepared  # noqa: E402
 from voiceagent.adapters.store.sql import open_store  # noqa: E402
 
 HERE = Path(__file__).parent
-MOUNT_S = START_S = 30.0
+MOUNT_S = START_S = 120.0
 CUTS = (("plain", 0, 0), ("torn pages", 1, 0), ("torn pages, lost renames", 1, 1))
 
 

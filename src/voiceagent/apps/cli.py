@@ -9,7 +9,7 @@ import structlog
 import typer
 from typer.exceptions import TyperException
 
-from voiceagent.apps.backup import commands as backup
+from voiceagent.apps.commands.backup import server as backup
 from voiceagent.apps.commands import (
     admin,
     ask,

@@ -50,7 +50,7 @@ def create(
 ) -> None:
     """Back up database, objects, wrapped keys and configuration, read the backup again, and let the oldest go."""
     settings = settled(loaded(config, sets, data_dir).settings)
-    keys, place = backup_keys(settings, make=True), _folder(settings, folder)
+    keys, place = backup_keys(settings, make=True), folder_of(settings, folder)
 
     async def work() -> Manifest:
         manifest = await made(settings, keys, place)
@@ -82,7 +82,7 @@ def verify(
     """Read every byte of a backup and compare it with its signed manifest. Exits with 4 when the newest one is too old."""
     settings = settled(loaded(config, sets, data_dir).settings)
     keys = backup_keys(settings, make=False)
-    checked = run(verified(named(_folder(settings, folder), name), keys))
+    checked = run(verified(named(folder_of(settings, folder), name), keys))
     late = name is None and is_late(checked.manifest, SystemClock().now(), settings.backup.max_age_h)
     told = {"backup": checked.manifest.backup_id, "created_at": checked.manifest.created_at.isoformat(), "late": late}
     if as_json:
@@ -104,7 +104,7 @@ def list_(
 ) -> int:
     """List the backups, oldest first. Exits with 4 when there is none that is young enough."""
     settings = settled(loaded(config, sets, data_dir).settings)
-    found = shelved(_folder(settings, folder), backup_keys(settings, make=False))
+    found = shelved(folder_of(settings, folder), backup_keys(settings, make=False))
     whole = [one.manifest for one in found if one.manifest is not None]
     late = not whole or is_late(whole[-1], SystemClock().now(), settings.backup.max_age_h)
     if as_json:
@@ -138,7 +138,7 @@ def restore(
 
     async def work() -> Restored:
         async with data_folder(settings.data.dir, "all"):
-            backup = await verified(named(_folder(settings, folder), name), keys)
+            backup = await verified(named(folder_of(settings, folder), name), keys)
             result = await filled(settings, backup)
             await _finished(settings, result, backup.manifest.backup_id)
             return result
@@ -177,7 +177,8 @@ def _anchors(settings: Settings) -> tuple[Anchor, ...]:
     return tuple(read_anchors(path, audit_signer(settings).public_hex).anchors) if path.exists() else ()
 
 
-def _folder(settings: Settings, given: Path | None) -> Path:
+def folder_of(settings: Settings, given: Path | None) -> Path:
+    """The folder of the backups: the one given, or that of the settings."""
     return given or Path(settings.filled(settings.backup.dir)).expanduser()
 
 

@@ -1,0 +1,1 @@
+"""The command `voiceagent backup`. What it does stands in apps/backup."""

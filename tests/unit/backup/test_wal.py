@@ -1,0 +1,93 @@
+"""apps/backup/wal.py on a real PostgreSQL: the server as it was at a second, and what cannot be used is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.support.servers import binary, postgresql_at, psql
+from tests.unit.backup.conftest import settings_of
+
+from voiceagent.apps.backup.secrets import backup_keys
+from voiceagent.apps.backup.wal import WAL, WalKeeper, base, recover
+from voiceagent.kit.errors import Misconfigured, NotFound, Problem
+
+WAIT_S = 60.0
+
+
+def _folder(path: Path) -> Path:
+    """One that the server's user may use."""
+    path.mkdir()
+    if os.geteuid() == 0:
+        shutil.chown(path, "postgres")
+        for parent in path.parents:
+            if parent.stat().st_uid == 0 and str(parent).startswith(str(path.parents[2])):
+                parent.chmod(0o755)
+    return path
+
+
+async def _kept(keeper: WalKeeper, folder: Path, url: str) -> None:
+    """Until what was written before this call lies in the backups: a mark is written and found again in what is sealed."""
+    before = psql(url, "SELECT pg_current_wal_lsn()")
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        reached = psql(url, "SELECT coalesce(max(flush_lsn), '0/0') FROM pg_stat_replication")
+        if psql(url, f"SELECT '{reached}'::pg_lsn >= '{before}'::pg_lsn") == "t":
+            await asyncio.sleep(0.5)  # longer than the pace at which the spool is sealed
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the changes did not arrive")
+
+
+async def test_the_server_is_what_it_was_at_a_second(tmp_path: Path) -> None:
+    for tool in ("pg_basebackup", "pg_receivewal"):
+        binary(tool)
+    backups, servers = tmp_path / "backups", _folder(tmp_path / "servers")
+    with postgresql_at(servers / "old") as url:
+        settings = settings_of(tmp_path / "data", **{"store.url": url})
+        keys = backup_keys(settings, make=True)
+        psql(url, "CREATE TABLE beats (number int PRIMARY KEY, at timestamptz DEFAULT clock_timestamp())")
+        base(settings, keys, backups)
+        keeper = WalKeeper(settings, keys, backups)
+        keeping = asyncio.ensure_future(keeper.keep(0.2))
+        for number in range(12):
+            psql(url, f"INSERT INTO beats VALUES ({number})")
+            await asyncio.sleep(0.25)
+        moment = datetime.now(UTC)
+        await asyncio.sleep(0.3)
+        psql(url, "DELETE FROM beats; INSERT INTO beats VALUES (99)")
+        await _kept(keeper, backups, url)
+        keeping.cancel()
+        await asyncio.wait({keeping})
+    recover(backups, keys, servers / "then", moment)
+    with postgresql_at(servers / "then") as url:
+        assert psql(url, "SELECT string_agg(number::text, ' ' ORDER BY number) FROM beats") == " ".join(
+            map(str, range(12))
+        )
+        last = datetime.fromisoformat(psql(url, "SELECT max(at) FROM beats"))
+        assert timedelta(0) <= moment - last < timedelta(seconds=WAIT_S)
+    recover(backups, keys, servers / "last", None)
+    with postgresql_at(servers / "last") as url:
+        assert psql(url, "SELECT number FROM beats") == "99"
+    with pytest.raises(Problem) as caught:
+        recover(backups, keys, servers / "last", None)
+    assert caught.value.code == "restore_not_empty"
+    with pytest.raises(NotFound):
+        recover(backups, keys, servers / "before", moment - timedelta(days=1))
+    segment = next(iter((backups / WAL).iterdir()))
+    segment.write_bytes(segment.read_bytes()[:-1] + b"x")
+    with pytest.raises(Problem) as caught:
+        recover(backups, keys, servers / "broken", moment)
+    assert caught.value.code == "backup_broken"
+
+
+def test_another_store_has_no_log_of_changes(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path / "data")
+    with pytest.raises(Misconfigured) as caught:
+        base(settings, backup_keys(settings, make=True), tmp_path / "backups")
+    assert caught.value.code == "store_not_postgresql"
