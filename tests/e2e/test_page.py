@@ -69,6 +69,10 @@ class Talk:
     def session(self) -> FakeSession:
         return self._sessions.opened[-1]
 
+    @property
+    def resumed(self) -> list[str | None]:
+        return self._sessions.resumed
+
     async def start(self, key: str = KEY) -> None:
         await self.page.run(f"document.getElementById('key').value = {json.dumps(key)}")
         await self.page.run("document.getElementById('start').click()")
@@ -216,6 +220,21 @@ async def test_writing_muting_and_ending(talk: Talk) -> None:
     await talk.until_session(lambda session: session.closed)
     await talk.page.until("!document.getElementById('connect').hidden")
     assert await talk.shown("state-text") == "Not connected"
+    assert talk.page.complaints == []
+
+
+async def test_a_call_that_breaks_goes_on_in_the_same_conversation(talk: Talk) -> None:
+    await talk.start()
+    await talk.until_session(lambda session: session.heard_bytes > 0)
+    broken = talk.session
+    broken.breaks_with = RuntimeError("the process is gone")
+    broken.tell(told.AudioCleared())
+    await talk.until_session(lambda session: session is not broken and session.heard_bytes > 0)
+    assert talk.resumed == [None, "conv_1"]
+    question(talk.session)
+    await talk.page.until("document.getElementById('transcript').innerText.includes('weather')")
+    await talk.page.run("document.getElementById('end').click()")
+    await talk.page.until("!document.getElementById('connect').hidden")
     assert talk.page.complaints == []
 
 

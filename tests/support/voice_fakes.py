@@ -52,6 +52,7 @@ class FakeSession:
         self.owes = False
         self.closed: list[str] = []
         self.fails_with: Exception | None = None
+        self.breaks_with: Exception | None = None
         self._out: asyncio.Queue[SessionEvent | None] = asyncio.Queue()
 
     def tell(self, *events: SessionEvent) -> None:
@@ -101,6 +102,8 @@ class FakeSession:
 
     async def events(self) -> AsyncIterator[SessionEvent]:
         while (event := await self._out.get()) is not None:
+            if self.breaks_with is not None:
+                raise self.breaks_with
             yield event
 
     async def close(self, reason: str) -> None:
@@ -119,6 +122,7 @@ class Sessions:
 
     opened: list[FakeSession] = field(default_factory=list)
     callers: list[Principal] = field(default_factory=list)
+    resumed: list[str | None] = field(default_factory=list)
     full: bool = False
 
     async def open(
@@ -131,6 +135,7 @@ class Sessions:
         if agent_id != "default":
             raise NotFound("agent_not_found", "no such agent")
         self.callers.append(principal)
+        self.resumed.append(conversation_id)
         self.opened.append(FakeSession(settings))
         return self.opened[-1]
 

@@ -11,6 +11,7 @@ const transcript = new Transcript();
 let call = null; // {client, microphone, speaker, muted, answering, speakingItem}
 
 const handlers = {
+  "session.created": () => showState(call.muted ? "muted" : "listening"),
   "input_audio_buffer.speech_started": () => showState("hearing"),
   "input_audio_buffer.speech_stopped": () => showState("thinking"),
   "conversation.item.added": ({ item }) => {
@@ -83,7 +84,7 @@ async function start(key) {
   try {
     const early = [];
     const event = (message) => (call === null ? early.push(message) : handlers[message.type]?.(message));
-    client = await connect(await gatewayUrl(), key, { event, closed });
+    client = await connect(await gatewayUrl(), key, { event, broken, closed });
     microphone = await openMicrophone((pcm, level) => {
       client.append(toBase64(pcm));
       showLevel(level);
@@ -100,6 +101,15 @@ async function start(key) {
   } finally {
     find("start").disabled = false;
   }
+}
+
+/** The connection broke and is being made again; what was being said is said anew. */
+function broken() {
+  if (call === null) return;
+  call.answering = false;
+  call.speakingItem = null;
+  call.speaker.flush();
+  showState("thinking");
 }
 
 async function closed(code, reason) {

@@ -1,6 +1,9 @@
 // The realtime protocol as this page uses it: one WebSocket to the gateway. Shows nothing, plays nothing.
 
 const OPEN_MS = 10000;
+const RESUME_MS = 30000;
+const RESUME_EVERY_MS = 500;
+const OVER = [1000, 1005, 1008];
 
 /** Where the gateway is: this host, at the port that the server of this page tells. */
 export async function gatewayUrl() {
@@ -11,13 +14,38 @@ export async function gatewayUrl() {
   return `${scheme}://${location.hostname}:${Number(port)}/v1/realtime?extensions=true`;
 }
 
-/** Connects. listeners: {event(message), closed(code, reason)}. Rejects when the handshake is refused. */
-export function connect(url, key, listeners) {
-  const socket = new WebSocket(url, ["realtime", `openai-insecure-api-key.${key}`]);
+/**
+ * Connects. listeners: {event(message), broken(), closed(code, reason)}. Rejects when the handshake is refused.
+ * A connection that breaks is made again, in the same conversation, for RESUME_MS: another process goes on with it.
+ */
+export async function connect(url, key, listeners) {
+  let socket = null;
+  let conversation = null;
+  let ended = false;
   const send = (message) => {
-    if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
   };
-  const client = {
+  const heard = (message) => {
+    if (message.type === "session.created") conversation = message.session?.voiceagent?.conversation_id ?? null;
+    listeners.event(message);
+  };
+  const lost = async (code, reason) => {
+    if (ended || conversation === null || OVER.includes(code)) return listeners.closed(code, reason);
+    listeners.broken?.();
+    const address = `${url}&conversation_id=${encodeURIComponent(conversation)}`;
+    for (const until = Date.now() + RESUME_MS; !ended && Date.now() < until; ) {
+      try {
+        socket = await opened(address, key, heard, lost);
+        if (ended) socket.close(1000);
+        return undefined;
+      } catch {
+        await new Promise((again) => setTimeout(again, RESUME_EVERY_MS));
+      }
+    }
+    return listeners.closed(code, reason);
+  };
+  socket = await opened(url, key, heard, lost);
+  return {
     append: (audio) => send({ type: "input_audio_buffer.append", audio }),
     played: (itemId, playedMs) => send({ type: "voiceagent.playback", item_id: itemId, played_ms: playedMs }),
     write: (text) => {
@@ -26,8 +54,16 @@ export function connect(url, key, listeners) {
       send({ type: "response.create" });
     },
     cancel: () => send({ type: "response.cancel" }),
-    close: () => socket.close(1000),
+    close: () => {
+      ended = true;
+      socket.close(1000);
+    },
   };
+}
+
+/** A socket on which session.created has arrived. */
+function opened(url, key, heard, lost) {
+  const socket = new WebSocket(url, ["realtime", `openai-insecure-api-key.${key}`]);
   return new Promise((resolve, reject) => {
     const late = setTimeout(() => socket.close(), OPEN_MS);
     let open = false;
@@ -36,13 +72,13 @@ export function connect(url, key, listeners) {
       if (!open && message.type === "session.created") {
         open = true;
         clearTimeout(late);
-        resolve(client);
+        resolve(socket);
       }
-      listeners.event(message);
+      heard(message);
     };
     socket.onclose = ({ code, reason }) => {
       clearTimeout(late);
-      if (open) listeners.closed(code, reason);
+      if (open) lost(code, reason);
       else reject(new Error("The gateway refused the connection. Is the key right, and is the platform running?"));
     };
   });

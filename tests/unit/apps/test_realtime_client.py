@@ -6,6 +6,7 @@ import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -170,3 +171,31 @@ def test_the_speaker_plays_in_order_and_knows_how_far_it_is() -> None:
     assert speaker.take(4) == bytes(4)
     speaker.play("item_2", b"\x01\x02")
     assert speaker.position() == ("item_2", 0)
+
+
+async def test_a_line_that_breaks_is_entered_again_in_the_same_conversation() -> None:
+    asked: list[str] = []
+
+    async def socket(request: web.Request) -> web.StreamResponse:
+        asked.append(request.query.get("conversation_id", ""))
+        if len(asked) == 2:
+            return web.Response(status=503)  # the other process is not found at once
+        response = web.WebSocketResponse()
+        await response.prepare(request)
+        await response.send_json({"type": "session.created", "session": {"voiceagent": {"conversation_id": "conv_7"}}})
+        if len(asked) == 1:
+            assert request.transport is not None
+            request.transport.abort()
+        await response.receive()
+        return response
+
+    app = web.Application()
+    app.router.add_get("/v1/realtime", socket)
+    async with TestServer(app) as server:
+        line = realtime.connected(str(server.make_url("")).rstrip("/"), "va_good")
+        async with line as first:
+            assert (await first.receive()).type is not aiohttp.WSMsgType.TEXT
+            assert first.close_code != aiohttp.WSCloseCode.OK
+        async with line as second:
+            await second.close()
+    assert asked == ["", "conv_7", "conv_7"]

@@ -16,8 +16,10 @@ import aiohttp
 from voiceagent.domain.audio import FRAME_MS, SAMPLE_BYTES, WIRE_RATE_HZ
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.errors import DeadlineExceeded, InvalidInput, Problem, Unauthenticated, Unavailable
+from voiceagent.kit.retry import retried
 
 CONNECT_S = 10.0
+RESUME_S = 30.0
 ANSWER_S = 30.0
 NOTHING_HEARD_S = 4.0
 FRAME_BYTES = WIRE_RATE_HZ * FRAME_MS // 1000 * SAMPLE_BYTES
@@ -189,28 +191,42 @@ def loudest(pcm: bytes) -> int:
 
 
 class connected:
-    """`async with connected(url, key) as socket`: a realtime session whose `session.created` has arrived. tls: how an https gateway is verified."""
+    """`async with connected(url, key) as socket`: a realtime session whose `session.created` has arrived. tls: how an https gateway is verified.
+
+    Entered again it goes on with the same conversation, looking for RESUME_S for somebody who takes it.
+    """
 
     def __init__(self, url: str, key: str, tls: ssl.SSLContext | None = None) -> None:
-        self._url = url.replace("http", "ws", 1) + "/v1/realtime?model=voiceagent"
+        self._url = url.replace("http", "ws", 1) + "/v1/realtime?model=voiceagent&extensions=true"
         self._headers = {"Authorization": f"Bearer {key}"}
-        self._client = aiohttp.ClientSession()
+        self._client: aiohttp.ClientSession | None = None
         self._tls = tls or True
+        self._conversation_id = ""
 
     async def __aenter__(self) -> aiohttp.ClientWebSocketResponse:
+        if not self._conversation_id:
+            return await self._connect(self._url)
+        again = f"{self._url}&conversation_id={self._conversation_id}"
+        return await retried(lambda: self._connect(again), within_s=RESUME_S, first_delay_s=0.2)
+
+    async def _connect(self, url: str) -> aiohttp.ClientWebSocketResponse:
+        client = self._client = aiohttp.ClientSession()
         try:
             async with asyncio.timeout(CONNECT_S):
-                socket = await self._client.ws_connect(
-                    self._url, headers=self._headers, max_msg_size=2**24, compress=0, ssl=self._tls
+                socket = await client.ws_connect(
+                    url, headers=self._headers, max_msg_size=2**24, compress=0, ssl=self._tls
                 )
-                await socket.receive_json()
-                return socket
+                created = await socket.receive_json()
         except (aiohttp.ClientError, TimeoutError, TypeError, OSError) as error:
-            await self._client.close()
+            await client.close()
             raise _unreachable(self._url, error) from error
+        session = created.get("session") or {}
+        self._conversation_id = str((session.get("voiceagent") or {}).get("conversation_id", ""))
+        return socket
 
     async def __aexit__(self, *_: object) -> None:
-        await self._client.close()
+        if self._client is not None:
+            await self._client.close()
 
 
 def _unreachable(url: str, error: BaseException) -> Problem:

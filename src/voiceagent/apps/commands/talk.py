@@ -7,6 +7,7 @@ import base64
 import json
 import ssl
 import threading
+from contextlib import ExitStack
 from typing import Any
 
 import aiohttp
@@ -104,16 +105,29 @@ async def _conversation(url: str, key: str, tls: ssl.SSLContext | None = None) -
         loop.call_soon_threadsafe(_offer, heard, bytes(recorded))
         played[:] = speaker.take(len(played))
 
-    async with connected(url, key, tls) as socket:
-        out.print("speak; Ctrl-C ends", style="dim")
-        with _sound_card(exchange):
-            tasks = [asyncio.create_task(part) for part in (_send(socket, heard, speaker), _receive(socket, speaker))]
-            try:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+    line = connected(url, key, tls)
+    with ExitStack() as sound:
+        async with line as socket:
+            out.print("speak; Ctrl-C ends", style="dim")
+            sound.enter_context(_sound_card(exchange))
+            over = await _talked(socket, heard, speaker)
+        while not over:
+            speaker.hush()
+            out.print("the connection broke; going on", style="dim")
+            async with line as socket:
+                over = await _talked(socket, heard, speaker)
+
+
+async def _talked(socket: aiohttp.ClientWebSocketResponse, heard: asyncio.Queue[bytes], speaker: Speaker) -> bool:
+    """Talk until the socket ends. Returns whether the conversation is over; otherwise it broke off, as when a process died."""
+    tasks = [asyncio.create_task(part) for part in (_send(socket, heard, speaker), _receive(socket, speaker))]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return socket.close_code == aiohttp.WSCloseCode.OK
 
 
 def _sound_card(exchange: Any) -> Any:
