@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from voiceagent.domain.audit import AuditEntry, AuditQuery, AuditRecord
-from voiceagent.domain.audit_check import Anchor
+from voiceagent.domain.trail.check import Anchor
 
 
 class Audit(Protocol):

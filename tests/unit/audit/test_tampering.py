@@ -19,8 +19,8 @@ from voiceagent.apps.custody import verification
 from voiceagent.apps.custody.anchoring import anchor_all
 from voiceagent.apps.custody.verification import TenantReport, verify
 from voiceagent.domain.audit import FIRST_PREVIOUS, AuditEntry, AuditRecord, digest
-from voiceagent.domain.audit_check import Anchor, ChainCheck, Finding
 from voiceagent.domain.identity import Tenant
+from voiceagent.domain.trail.check import Anchor, ChainCheck, Finding
 from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.crypto_signing import Signer
 from voiceagent.kit.errors import Conflict

@@ -1,4 +1,4 @@
-"""domain/merkle.py against the values that Certificate Transparency's own tests use, and its proofs over every leaf."""
+"""domain/trail/merkle.py against the values that Certificate Transparency's own tests use, and its proofs over every leaf."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from voiceagent.domain import merkle
+from voiceagent.domain.trail import merkle
 
 LEAVES = [bytes.fromhex(one) for one in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")]  # fmt: skip
 ROOTS = (

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import structlog
 
 from voiceagent.adapters.anchors.lines import Reading, hash_of, read, written
-from voiceagent.domain.audit_check import Anchor
+from voiceagent.domain.trail.check import Anchor
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.crypto_signing import Signer
 from voiceagent.kit.errors import Conflict, Misconfigured, NotFound, StorageFull, Unavailable

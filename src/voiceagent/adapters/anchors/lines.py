@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from voiceagent.domain.audit_check import Anchor
+from voiceagent.domain.trail.check import Anchor
 from voiceagent.kit.crypto_signing import Signer, is_signed
 
 NO_LINE = "0" * 64

@@ -18,7 +18,7 @@ from voiceagent.apps.custody.signing import audit_signer
 from voiceagent.apps.custody.verification import TenantReport
 from voiceagent.apps.custody.verification import verify as verified
 from voiceagent.apps.run import run
-from voiceagent.domain.audit_check import Anchor
+from voiceagent.domain.trail.check import Anchor
 from voiceagent.kit.errors import InvalidInput
 from voiceagent.ports.store import Store
 

@@ -9,7 +9,7 @@ import structlog
 from voiceagent.apps.build import opened
 from voiceagent.apps.custody.signing import audit_signer
 from voiceagent.apps.parts import Parts
-from voiceagent.domain.audit_check import anchor_over
+from voiceagent.domain.trail.check import anchor_over
 from voiceagent.kit.clock import Clock
 from voiceagent.kit.errors import Conflict, Problem
 from voiceagent.ports.audit import Anchors

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from voiceagent.domain.audit import AuditRecord
-from voiceagent.domain.audit_check import Anchor, ChainCheck, Finding
+from voiceagent.domain.trail.check import Anchor, ChainCheck, Finding
 from voiceagent.ports.store import Store, UnitOfWork
 
 RECORDS_AT_A_TIME = 5_000

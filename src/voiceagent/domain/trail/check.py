@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from voiceagent.domain import merkle
 from voiceagent.domain.audit import FIRST_PREVIOUS, AuditRecord, digest
+from voiceagent.domain.trail import merkle
 
 MARK_DIGITS = 8
 

@@ -24,7 +24,12 @@ _OTHER = any_of(
     version | build | card | credit | iban | routing |
     ssn | social security | passport | license | licence | id | pin | code | zip | postcode | bestellnummer | rechnung |
     kundennummer | konto | artikel | commande | facture |
-    compte | pedido | factura | cuenta | ordine | fattura | conto | article | patent | population | order number | case number"""
+    compte | pedido | factura | cuenta | ordine | fattura | conto | article | patent | population | order number | case number |
+    driver's license | drivers license | driver licence | dl | student | employee | staff | member | membership | customer | client | subscriber |
+    registration | vehicle | vin | plate | imei | sim | serial number | model | part | product | item | sku | batch | lot | barcode |
+    loan | mortgage | sort code | swift | bic | bank | tax | taxpayer | vat | ein | itin | insurance | medicare | medicaid | patient | medical |
+    record | national | identity | residence | permit | visa | voucher | coupon | booking | reservation | confirmation | transaction | receipt |
+    contract | meter | box | po box | room | unit | suite | docket | chassis | box number | doi | issn | zip code | postal code"""
 )
 _UNIT_AFTER = re.compile(
     r"\s?(?:%|€|\$|£|usd|eur|dollars?|euros?|pounds?|people|million|kg|km|bytes|meters|metres|years|percent|prozent|pour cent)(?!\w)"
