@@ -13,6 +13,7 @@ from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOp
 from voiceagent.apps.commands.outcome import out, print_json
 from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.custody.rotation import SealedObjects, rotate
+from voiceagent.apps.custody.rotation import rotate_root as rotate_root_key
 from voiceagent.apps.run import run
 from voiceagent.apps.settings import Settings
 from voiceagent.domain.audit import AuditEntry
@@ -23,7 +24,7 @@ from voiceagent.kit.crypto_frames import opened_frames
 from voiceagent.kit.errors import InvalidInput, Misconfigured
 from voiceagent.kit.ids import new_id
 from voiceagent.ports.blobs import BlobStore
-from voiceagent.ports.keys import Keys
+from voiceagent.ports.keys import Keys, RootKeys
 from voiceagent.ports.store import Store
 
 app = typer.Typer(help="Keys of what is encrypted at rest.", no_args_is_help=True)
@@ -55,6 +56,39 @@ def rotate_key(
         print_json({"tenant": tenant, "rewrapped": count})
     else:
         out.print(f"{count} keys are under the new one; the old one is destroyed")
+
+
+@app.command(
+    "rotate-root", epilog="Example: `voiceagent encryption rotate-root --aside /media/safe/root-key-until-2026-11.txt`"
+)
+def rotate_root(
+    aside: Annotated[
+        Path,
+        typer.Option(
+            "--aside",
+            help="New file for the old root key, which opens backups made before: keep it in a safe, or destroy it. "
+            "With a root key in the environment: for the text that is to be set there.",
+        ),
+    ],
+    config: ConfigOption = None,
+    sets: SetOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put the keys of all organisations under a new root key. Everything is served meanwhile; a run that was stopped goes on with the next."""
+
+    async def use(store: Store, _blobs: BlobStore, keys: Keys) -> int | None:
+        count = await rotate_root_key(store, cast(RootKeys, keys), aside)
+        await _note(store, DEFAULT_TENANT_ID, "root_key_rotated", count, "root")
+        return count
+
+    count = _with_keys(settled(loaded(config, sets, data_dir).settings), use)
+    if as_json:
+        print_json({"rewrapped": count, "aside": str(aside)})
+    elif count is None:
+        out.print(f"set the root key to what is in {aside}, for every service, restart them, and run this again")
+    else:
+        out.print(f"{count} keys are under the new root key; {aside} holds what to keep or to set")
 
 
 @app.command(epilog="Example: `voiceagent encryption destroy --tenant ten_old --yes ten_old`")

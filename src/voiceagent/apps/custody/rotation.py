@@ -1,12 +1,13 @@
-"""Gives a tenant a new key while everything is served, puts all that is sealed under it, and destroys the old ones."""
+"""Gives a tenant, or the whole installation, a new key while everything is served, puts all that the old ones wrap under it, and ends those."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Protocol
 
-from voiceagent.ports.keys import Keys
+from voiceagent.ports.keys import Keys, RootKeys
 from voiceagent.ports.store import Store
 
 ROWS_AT_A_TIME = 500
@@ -37,6 +38,25 @@ async def rotate(store: Store, blobs: SealedObjects, keys: Keys, tenant_id: str,
             count += moved
         await keys.retire(tenant_id, old_key_id)
     return count
+
+
+async def rotate_root(store: Store, keys: RootKeys, aside: Path, *, wait: Wait = asyncio.sleep) -> int | None:
+    """How many tenants' keys were put under a new root key; None when the operator has to set what is in `aside` and run it again.
+
+    When it was stopped halfway, the next call goes on and ends it.
+    """
+    if not await keys.renew_root(aside):
+        return None
+    count = 0
+    while moved := await _under_newest(store, keys):
+        count += moved
+        await wait(KNOWN_EVERYWHERE_S)  # a key that was just being made under the old one is found in the next round
+    await keys.retire_root(aside)
+    return count
+
+
+async def _under_newest(store: Store, keys: RootKeys) -> int:
+    return sum([await keys.rewrap_root(tenant.tenant_id) for tenant in await store.directory.tenants()])
 
 
 async def _rows(store: Store, tenant_id: str, old_key_id: str) -> int:
