@@ -25,7 +25,7 @@ from voiceagent.apps.custody.signing import audit_signer
 from voiceagent.apps.custody.verification import verify as audit_verified
 from voiceagent.apps.run import data_folder, run
 from voiceagent.apps.settings import Settings
-from voiceagent.domain.audit_check import Anchor
+from voiceagent.domain.trail.check import Anchor
 from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.errors import Problem
 from voiceagent.ports.store import Store
