@@ -22,7 +22,7 @@ _METERED_BYTES = 256 * _KIB
 """A body of unknown length is paid for in pieces of this size."""
 
 _CLASSES = (
-    ("generate", ("/v1/chat/", "/v1/responses", "/v1/audio/", "/v1/realtime", "/api/v1/ask", "/api/v1/voice/")),
+    ("generate", ("/v1/chat/", "/v1/audio/", "/v1/realtime", "/api/v1/ask", "/api/v1/voice/")),
     ("search", ("/api/v1/search", "/v1/embeddings")),
 )
 _UPLOADS = ("/v1/files", "/api/v1/documents")

@@ -33,7 +33,6 @@ FORWARDED = (
     Forwarded("/v1/chat/completions", "engine", "talk", "talk"),
     Forwarded("/v1/models", "engine", "talk", "talk"),
     Forwarded("/v1/embeddings", "engine", "talk", "talk"),
-    Forwarded("/v1/responses", "engine", "talk", "talk"),
     Forwarded("/api/v1/conversations", "engine", "conversations:read", "conversations:write"),
     Forwarded("/api/v1/agents", "engine", "agents:read", "agents:write"),
     Forwarded("/api/v1/providers", "engine", "settings:read", "settings:write"),

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from voiceagent.gateway import routes_audit, routes_health, routes_limits
+from voiceagent.gateway.denials import Denials
 from voiceagent.gateway.identity.callers import GatewayAuthenticator
 from voiceagent.gateway.identity.grounds import Identities
 from voiceagent.gateway.identity.guesses import Devices, Guesses
@@ -71,6 +72,7 @@ def create_gateway(parts: GatewayParts) -> FastAPI:
         options=parts.app,
     )
     app.state.gateway = gateway
+    app.state.denied = Denials(parts.store, gateway.clock).note
     app.state.ready = lambda: _ready(gateway)
     for router in _ROUTERS:
         app.include_router(router)

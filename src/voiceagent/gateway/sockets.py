@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
 from voiceagent.gateway.identity.callers import address_of
+from voiceagent.gateway.identity.renewal import renewing
 from voiceagent.gateway.link import Links, target
 from voiceagent.gateway.parts import gateway_of
 from voiceagent.gateway.watch import farewell, rights_end
@@ -51,7 +52,8 @@ class SocketProxy:
             try:
                 await send({"type": "websocket.accept", "subprotocol": upper.protocol})
                 down = while_alive(upstreams, upstream, _service_to_caller(upper, send), begun=True)
-                await _pump(conn, _caller_to_service(upper, receive), down, send)
+                told = renewing(conn, receive, send, gateway_of(conn).identities)
+                await _pump(conn, _caller_to_service(upper, told), down, send)
             finally:
                 await _closed(upper, 1001)
 
