@@ -9,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voiceagent.gateway.identity import totp
+from voiceagent.gateway.identity.breached import is_breached
 from voiceagent.gateway.identity.guessable import is_guessable
+from voiceagent.gateway.identity.passwords import Passwords
+from voiceagent.kit.errors import InvalidInput
 
 RFC_SECRET = base64.b32encode(b"12345678901234567890").decode()
 
@@ -75,3 +78,35 @@ def test_a_persons_own_words_are_no_secret() -> None:
 @given(st.text(max_size=128))
 def test_any_text_gets_an_answer(text: str) -> None:
     assert is_guessable(text) in (True, False)
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["neworleans12345", "PolniyPizdec0211", "migrationschool", "!!somanypickles27", "passwordstandard", "hummingbirdviolet",
+     "dragonflymonkey2024", "h0tch0c0latestarw4rs"],
+)  # fmt: skip
+def test_passwords_of_leaks_are_known_alone_and_joined(password: str) -> None:
+    assert is_breached(password)
+
+
+@pytest.mark.parametrize(
+    "password", ["violet engines hum slowly", "kangaroo under my piano", "tRq9-zulmv-40khx-wep", "a" * 3]
+)
+def test_others_are_not_in_the_list(password: str) -> None:
+    assert not is_breached(password)
+
+
+@given(st.text(max_size=140))
+def test_any_text_may_be_looked_up(text: str) -> None:
+    assert is_breached(text) in (True, False)
+
+
+async def test_a_new_password_may_not_come_from_a_leak() -> None:
+    passwords = Passwords()
+    try:
+        with pytest.raises(InvalidInput) as refused:
+            await passwords.hashed("hummingbirdviolet")
+        assert refused.value.code == "breached_password"
+        assert (await passwords.hashed("violet engines hum slowly")).startswith("$argon2id$")
+    finally:
+        passwords.close()

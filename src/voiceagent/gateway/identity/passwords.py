@@ -5,6 +5,7 @@ from __future__ import annotations
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from voiceagent.gateway.identity.breached import is_breached
 from voiceagent.gateway.identity.guessable import is_guessable
 from voiceagent.kit.crypto import random_token
 from voiceagent.kit.errors import InvalidInput
@@ -23,7 +24,7 @@ class Passwords:
         self._decoy: str | None = None
 
     async def hashed(self, password: str, *own_words: str) -> str:
-        """The PHC string of `password`. Raises InvalidInput `weak_password`, `common_password`, Unavailable `overloaded`.
+        """The PHC string of `password`. Raises InvalidInput `weak_password`, `common_password`, `breached_password`, Unavailable `overloaded`.
 
         Any characters may stand in it; how long it is counts. own_words: what a guesser tries first for this person.
         """
@@ -34,6 +35,10 @@ class Passwords:
         if is_guessable(password, *own_words):
             raise InvalidInput(
                 "common_password", "This password is among the first that guessers try.", param="password"
+            )
+        if await self._pool.run(is_breached, password):
+            raise InvalidInput(
+                "breached_password", "This password is made of ones that stand in lists of leaks.", param="password"
             )
         return await self.rehashed(password)
 
