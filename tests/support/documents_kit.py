@@ -57,11 +57,20 @@ class DocumentsKit:
 @asynccontextmanager
 async def documents_kit(folder: Path) -> AsyncIterator[DocumentsKit]:
     await _copy_migrated(folder / "store.sqlite3")
-    store = open_store(f"sqlite:///{folder}/store.sqlite3")
+    parts = parts_in(folder)
     for tenant in ("ten_a", "ten_b"):
-        await store.directory.add_tenant(Tenant(tenant, tenant, datetime.now(UTC)))
-    parts = DocumentParts(
-        store=store,
+        await parts.store.directory.add_tenant(Tenant(tenant, tenant, datetime.now(UTC)))
+    try:
+        yield DocumentsKit(parts, DocumentService(parts), DocumentWorker(parts, name="worker_test"))
+    finally:
+        await parts.vectors.close()
+        await parts.store.close()
+
+
+def parts_in(folder: Path) -> DocumentParts:
+    """The module's ports on the files of this folder; several processes may open them."""
+    return DocumentParts(
+        store=open_store(f"sqlite:///{folder}/store.sqlite3"),
         blobs=open_blobs(f"file://{folder}/blobs"),
         vectors=open_vectors(f"local://{folder}/vectors"),
         embedder=HashedEmbedder(64),
@@ -69,11 +78,6 @@ async def documents_kit(folder: Path) -> AsyncIterator[DocumentsKit]:
         cache=open_cache("memory://"),
         sandbox=Sandbox(ocr=""),
     )
-    try:
-        yield DocumentsKit(parts, DocumentService(parts), DocumentWorker(parts, name="worker_test"))
-    finally:
-        await parts.vectors.close()
-        await store.close()
 
 
 _migrated: dict[str, bytes] = {}

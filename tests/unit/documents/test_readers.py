@@ -184,6 +184,16 @@ def test_lines_become_paragraphs_and_cut_words_are_joined() -> None:
     ]
 
 
+def test_columns_drawn_as_one_line_are_read_one_after_the_other() -> None:
+    lines = []
+    for at in range(12):
+        left, right = f"left column, line number {at}", f"right column, line number {at}"
+        cells = [Cell(left, 50, 250), Cell(right, 330, 530)]
+        lines.append(line(f"{left} {right}", 50, 50 + 12 * at, width=480, cells=cells))
+    text = " ".join(block.text for block in blocks_of(PageLines(lines, 600, 800), 10)).replace("\n", " ")
+    assert text.index("left column, line number 11") < text.index("right column, line number 0")
+
+
 def test_columns_drawn_row_by_row_are_read_one_after_the_other() -> None:
     lines = []
     for at in range(8):

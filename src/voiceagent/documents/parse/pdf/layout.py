@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from voiceagent.documents.parse.blocks import Block, PageBlocks, Placed, table_text
@@ -24,6 +24,8 @@ _CELL_WORDS = 4.0
 _LOOSE_CELL_WORDS = 2.0
 _TABLE_ROWS = 3
 _DISORDER_SHARE = 0.15
+_COLUMN_LINES = 8
+_COLUMN_SHARE = 0.3
 
 
 @dataclass(slots=True)
@@ -110,7 +112,9 @@ def blocks_of(page: PageLines, body: float) -> PageBlocks:
     blocks.width, blocks.height = page.width, page.height
     held: list[Line] = []
     placed: set[int] = set()
-    for line in _in_reading_order(page):
+    lines = _apart(page.lines, used)
+    shown = PageLines(lines, page.width, page.height)
+    for line in _in_reading_order(shown, is_mixed=len(lines) > len(page.lines)):
         table = used.get(id(line))
         if table is not None:
             _flush(held, blocks, body)
@@ -181,15 +185,31 @@ def _joined(lines: list[Line]) -> str:
     return text.replace("\n", " ").replace("\v", "\n")
 
 
-def _in_reading_order(page: PageLines) -> list[Line]:
-    """The order of the file unless it jumps about the page: then column by column, from the top down."""
+def _apart(lines: list[Line], used: dict[int, int]) -> list[Line]:
+    """Lines of two columns that stand at one height, drawn as one, become two: when the page has many such, outside of tables."""
+    pairs = {
+        id(line)
+        for line in lines
+        if len(line.cells) == 2 and id(line) not in used and all(" " in cell.text for cell in line.cells)
+    }
+    if len(pairs) < max(_COLUMN_LINES, _COLUMN_SHARE * len(lines)):
+        return lines
+    apart: list[Line] = []
+    for line in lines:
+        parts = line.cells if id(line) in pairs else []
+        apart += [replace(line, text=cell.text, x0=cell.x0, x1=cell.x1, cells=[]) for cell in parts] or [line]
+    return apart
+
+
+def _in_reading_order(page: PageLines, *, is_mixed: bool = False) -> list[Line]:
+    """The order of the file unless it jumps about the page, or `is_mixed`: then column by column, from the top down."""
     lines = page.lines
     if len(lines) < 8:
         return lines
     jumps = sum(
         1 for before, line in pairwise(lines) if line.bottom < before.top - 0.5 * before.height and line.x0 < before.x1
     )
-    if jumps <= _DISORDER_SHARE * len(lines):
+    if not is_mixed and jumps <= _DISORDER_SHARE * len(lines):
         return lines
     gutter = _gutter(page)
     by_place = sorted(lines, key=lambda line: (round(line.top / 3), line.x0))
