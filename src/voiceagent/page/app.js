@@ -1,6 +1,7 @@
 // The talk page: joins microphone, loudspeaker, protocol and view into one conversation.
 
-import { connect, gatewayUrl } from "./realtime.js";
+import { connect, gatewayUrls } from "./realtime.js";
+import { keyHolder, signIn } from "./session.js";
 import { fromBase64, openMicrophone, openSpeaker, toBase64 } from "./sound.js";
 import { showCall, showLevel, showProblem, showState, showTimings, Transcript } from "./view.js";
 
@@ -74,17 +75,18 @@ function played({ itemId, playedMs, done }) {
   }
 }
 
-async function start(key) {
+async function start(credentialAt) {
   showProblem("");
   transcript.clear();
-  find("start").disabled = true;
+  enable(false);
   const speaker = await openSpeaker(played); // first: browsers allow sound only from a click
   let microphone = null;
   let client = null;
   try {
     const early = [];
     const event = (message) => (call === null ? early.push(message) : handlers[message.type]?.(message));
-    client = await connect(await gatewayUrl(), key, { event, broken, closed });
+    const gateway = await gatewayUrls();
+    client = await connect(gateway.socket, await credentialAt(gateway.http), { event, broken, closed });
     microphone = await openMicrophone((pcm, level) => {
       client.append(toBase64(pcm));
       showLevel(level);
@@ -97,10 +99,20 @@ async function start(key) {
   } catch (error) {
     client?.close();
     await speaker.close();
+    if (error.code === "second_factor_needed") askForCode();
     showProblem(error.name === "NotAllowedError" ? "The browser may not use the microphone." : error.message);
   } finally {
-    find("start").disabled = false;
+    enable(true);
   }
+}
+
+function enable(on) {
+  for (const id of ["start", "sign-in"]) find(id).disabled = !on;
+}
+
+function askForCode() {
+  find("code-row").hidden = false;
+  find("code").focus();
 }
 
 /** The connection broke and is being made again; what was being said is said anew. */
@@ -122,12 +134,40 @@ async function closed(code, reason) {
   if (ended) await Promise.all([ended.microphone.close(), ended.speaker.close()]);
 }
 
-find("connect").addEventListener("submit", (event) => {
+let signedIn = null;
+
+async function signedInAt(gateway) {
+  signedIn ??= await signIn(gateway, find("email").value.trim(), find("password").value, find("code").value.trim());
+  find("password").value = "";
+  find("code").value = "";
+  find("person").hidden = true;
+  find("sign-out").hidden = false;
+  return signedIn;
+}
+
+find("by-password").addEventListener("submit", (event) => {
+  event.preventDefault();
+  start(signedInAt);
+});
+
+find("sign-out").addEventListener("click", async () => {
+  const leaving = signedIn;
+  signedIn = null;
+  find("person").hidden = false;
+  find("sign-out").hidden = true;
+  try {
+    await leaving.signOut();
+  } catch (error) {
+    showProblem(error.message);
+  }
+});
+
+find("by-key").addEventListener("submit", (event) => {
   event.preventDefault();
   const key = find("key").value.trim();
   if (find("keep").checked) sessionStorage.setItem(KEY_NAME, key);
   else sessionStorage.removeItem(KEY_NAME);
-  start(key);
+  start(async () => keyHolder(key));
 });
 
 find("write").addEventListener("submit", (event) => {
@@ -152,4 +192,5 @@ const kept = sessionStorage.getItem(KEY_NAME);
 if (kept) {
   find("key").value = kept;
   find("keep").checked = true;
+  find("other-way").open = true;
 }

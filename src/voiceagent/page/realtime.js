@@ -5,20 +5,21 @@ const RESUME_MS = 30000;
 const RESUME_EVERY_MS = 500;
 const OVER = [1000, 1005, 1008];
 
-/** Where the gateway is: this host, at the port that the server of this page tells. */
-export async function gatewayUrl() {
+/** Where the gateway is: this host, at the port that the server of this page tells. http: its origin.  socket: its realtime address. */
+export async function gatewayUrls() {
   const answer = await fetch("config.json", { cache: "no-store", credentials: "omit" });
   if (!answer.ok) throw new Error("The server of this page does not say where the gateway is.");
   const { gateway_port: port } = await answer.json();
-  const scheme = location.protocol === "https:" ? "wss" : "ws";
-  return `${scheme}://${location.hostname}:${Number(port)}/v1/realtime?extensions=true`;
+  const secure = location.protocol === "https:" ? "s" : "";
+  const host = `${location.hostname}:${Number(port)}`;
+  return { http: `http${secure}://${host}`, socket: `ws${secure}://${host}/v1/realtime?extensions=true` };
 }
 
 /**
- * Connects. listeners: {event(message), broken(), closed(code, reason)}. Rejects when the handshake is refused.
+ * Connects with a credential of session.js. listeners: {event(message), broken(), closed(code, reason)}. Rejects when the handshake is refused.
  * A connection that breaks is made again, in the same conversation, for RESUME_MS: another process goes on with it.
  */
-export async function connect(url, key, listeners) {
+export async function connect(url, credential, listeners) {
   let socket = null;
   let conversation = null;
   let ended = false;
@@ -35,7 +36,7 @@ export async function connect(url, key, listeners) {
     const address = `${url}&conversation_id=${encodeURIComponent(conversation)}`;
     for (const until = Date.now() + RESUME_MS; !ended && Date.now() < until; ) {
       try {
-        socket = await opened(address, key, heard, lost);
+        socket = await opened(address, credential, heard, lost);
         if (ended) socket.close(1000);
         return undefined;
       } catch {
@@ -44,7 +45,7 @@ export async function connect(url, key, listeners) {
     }
     return listeners.closed(code, reason);
   };
-  socket = await opened(url, key, heard, lost);
+  socket = await opened(url, credential, heard, lost);
   return {
     append: (audio) => send({ type: "input_audio_buffer.append", audio }),
     played: (itemId, playedMs) => send({ type: "voiceagent.playback", item_id: itemId, played_ms: playedMs }),
@@ -62,8 +63,8 @@ export async function connect(url, key, listeners) {
 }
 
 /** A socket on which session.created has arrived. */
-function opened(url, key, heard, lost) {
-  const socket = new WebSocket(url, ["realtime", `openai-insecure-api-key.${key}`]);
+async function opened(url, { protocols, address }, heard, lost) {
+  const socket = new WebSocket(await address(url), protocols);
   return new Promise((resolve, reject) => {
     const late = setTimeout(() => socket.close(), OPEN_MS);
     let open = false;
@@ -79,7 +80,7 @@ function opened(url, key, heard, lost) {
     socket.onclose = ({ code, reason }) => {
       clearTimeout(late);
       if (open) lost(code, reason);
-      else reject(new Error("The gateway refused the connection. Is the key right, and is the platform running?"));
+      else reject(new Error("The gateway refused the connection. May you talk, and is the platform running?"));
     };
   });
 }

@@ -82,8 +82,8 @@ def test_any_text_gets_an_answer(text: str) -> None:
 
 @pytest.mark.parametrize(
     "password",
-    ["neworleans12345", "PolniyPizdec0211", "migrationschool", "!!somanypickles27", "passwordstandard", "hummingbirdviolet",
-     "dragonflymonkey2024", "h0tch0c0latestarw4rs"],
+    ["neworleans12345", "PolniyPizdec0211", "migrationschool", "!!somanypickles27", "passwordstandard", "butterflyviolet",
+     "dragonflymonkey2024", "!starw4rsbutterfly"],
 )  # fmt: skip
 def test_passwords_of_leaks_are_known_alone_and_joined(password: str) -> None:
     assert is_breached(password)
@@ -105,7 +105,7 @@ async def test_a_new_password_may_not_come_from_a_leak() -> None:
     passwords = Passwords()
     try:
         with pytest.raises(InvalidInput) as refused:
-            await passwords.hashed("hummingbirdviolet")
+            await passwords.hashed("butterflyviolet")
         assert refused.value.code == "breached_password"
         assert (await passwords.hashed("violet engines hum slowly")).startswith("$argon2id$")
     finally:
