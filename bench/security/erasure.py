@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import secrets
 import shutil
 import sys
@@ -148,7 +149,12 @@ def server(work: Path, options: argparse.Namespace) -> Iterator[str | None]:
     if not options.postgresql:
         yield None
         return
-    with postgresql_at(work / "server", "min_wal_size=32MB", "max_wal_size=64MB") as url:
+    folder = work / "server"
+    if not folder.exists():
+        folder.mkdir()
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres")
+    with postgresql_at(folder / "data", "min_wal_size=32MB", "max_wal_size=64MB") as url:
         yield url
 
 
@@ -168,7 +174,10 @@ def restored(work: Path, data: Path) -> None:
             stat = place.stat()
             shutil.rmtree(place)
             (work / name).rename(place)
-            for path in (place, *place.rglob("*")):
+            for path in (
+                place,
+                *place.rglob("*"),
+            ):  # a server refuses files of others, and a folder that others may read
                 shutil.chown(path, stat.st_uid, stat.st_gid)
 
 

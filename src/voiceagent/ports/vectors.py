@@ -54,7 +54,15 @@ class VectorQuery:
     neighbours: int = 0
 
 
-class VectorStore(Protocol):
+class Scrubbed(Protocol):
+    """Something whose removed data leaves traces until they are overwritten."""
+
+    async def scrub(self, tenant_id: str) -> None:
+        """Overwrite or give back the places where forgotten documents of the tenant stood, as far as this index can. Takes a while; idempotent."""
+        ...
+
+
+class VectorStore(Scrubbed, Protocol):
     """An index that can be built again from the documents. Vectors of several models may stand side by side for one document."""
 
     async def put(
@@ -80,10 +88,6 @@ class VectorStore(Protocol):
 
     async def drop(self, tenant_id: str, model: str | None = None) -> None:
         """Forget every vector of `model`, or with None everything of the tenant. Idempotent."""
-        ...
-
-    async def scrub(self, tenant_id: str) -> None:
-        """Overwrite or give back the places where forgotten documents of the tenant stood, as far as this index can. Takes a while; idempotent."""
         ...
 
     async def ready(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -20,6 +20,10 @@ OPEN_ROUTES = frozenset(
     | {f"/api/v1/auth/{name}" for name in ("login", "refresh", "password", "oidc/start", "oidc/callback")}
 )
 """The whole list of paths that answer without credentials."""
+
+
+Denied = Callable[[HTTPConnection, Principal, str], Awaitable[None]]
+"""Told, as `app.state.denied`, of each caller who lacks a scope, before the refusal is sent. Must not raise."""
 
 
 class Authenticator(Protocol):
@@ -43,6 +47,9 @@ class Permission:
         principal = await self._caller(conn)
         missing = [scope for scope in self.scopes if not principal.may(scope)]
         if missing:
+            denied: Denied | None = getattr(conn.app.state, "denied", None)
+            if denied is not None:
+                await denied(conn, principal, missing[0])
             raise Forbidden("missing_scope", f"This call needs the scope {missing[0]}.")
         return principal
 

@@ -8,9 +8,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 
 from voiceagent.apps.config.area import Area, listed
 
-Sinks = Annotated[
-    tuple[Literal["logs", "transcripts", "prompts", "exports", "index", "recordings"], ...], BeforeValidator(listed)
-]
+Sinks = Annotated[tuple[Literal["logs", "transcripts", "prompts", "exports", "index"], ...], BeforeValidator(listed)]
 Days = Annotated[int, Field(ge=0, le=36_500)]
 
 
@@ -29,11 +27,7 @@ class PrivacySettings(Area):
     redact: Sinks = Field(
         ("logs",),
         description="Where it is replaced, comma-separated: logs (masks), transcripts (turns are stored with pseudonyms), prompts (models "
-        "elsewhere see pseudonyms; answers get the words back), exports and index (masks), recordings (silence). Empty: nowhere.",
-    )
-    reversible: bool = Field(
-        False,
-        description="Keep, encrypted, what the pseudonyms of transcripts stand for: who holds pii:reveal may turn them back, and is recorded.",
+        "elsewhere see pseudonyms; answers get the words back), exports and index (masks). Empty: nowhere.",
     )
     secret: SecretStr = Field(
         SecretStr(""),

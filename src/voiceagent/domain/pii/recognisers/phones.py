@@ -80,7 +80,7 @@ def _by_shape(view: View, run: Run) -> float:
     """Without a word about a telephone."""
     digits, shape = run.digits, run.shape
     if len(shape) == 1 or run.signs not in ("", "-", ".", "()", "(", ")", "()-", "/", "-/"):
-        return 0.55 if _stands_alone(view, run) and 7 <= len(digits) <= 11 else 0.0
+        return 0.55 if _stands_alone(view, run) and 10 <= len(digits) <= 11 else 0.0
     if digits[0] == "0" and 9 <= len(digits) <= 12:
         return 0.7
     if max(shape) == 1 and digits not in "01234567890123456789":
@@ -89,6 +89,9 @@ def _by_shape(view: View, run: Run) -> float:
         return 0.0
     if _are_years(run):
         return 0.0
+    is_bare = "-" not in run.signs and "(" not in run.signs and not _stands_alone(view, run)
+    if is_bare and (run.signs or len(digits) < 9):
+        return 0.0  # few figures apart by blanks alone, or by points or strokes, are as often measures, ratios and ids
     thousands = len(shape) > 1 and set(shape[1:]) == {3} and shape[0] <= 3 and run.signs in ("", ".")
     if thousands and not _stands_alone(view, run):
         return 0.0  # a large number with its thousands apart
