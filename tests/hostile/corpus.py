@@ -457,3 +457,6 @@ def _disguised(_canary: str) -> Files:
     yield "text.eml", b"just some words\n"
     yield "nothing.html", b"no markup at all"
     yield "squeezed.txt", b"\x1f\x8b\x08" + b"\0" * 100
+
+
+GOOD_EPUB = _epub("<p>Some words of a harmless book.</p>")

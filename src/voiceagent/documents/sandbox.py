@@ -24,8 +24,9 @@ from voiceagent.kit.errors import InvalidInput, Unavailable
 _LINE_LIMIT_BYTES = 64 * 1024 * 1024
 _QUICK_S = 1.0
 _SLOW_NICENESS = 10
-"""A tenth of the share of the others. At 19, a seventieth, a busy machine starves honest long files until their time is over."""
+"""Above this process: a tenth of its share. With 19, a seventieth, a busy machine starves honest long files until their time is over."""
 
+_LEAST_PRIORITY = 19
 _OCR_CPU_S = 120
 _OCR_WALL_S = 150.0
 _OCR_MEMORY_BYTES = 1024 * 1024 * 1024
@@ -92,7 +93,8 @@ class Sandbox:
 def _lower_priority(process_id: int) -> None:
     """A file that takes long waits behind those that do not: eight hostile ones cost a good one little."""
     with contextlib.suppress(OSError):  # it may have ended meanwhile
-        os.setpriority(os.PRIO_PROCESS, process_id, _SLOW_NICENESS)
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        os.setpriority(os.PRIO_PROCESS, process_id, min(own + _SLOW_NICENESS, _LEAST_PRIORITY))
 
 
 async def _fill(file: IO[bytes], data: AsyncIterator[bytes]) -> None:

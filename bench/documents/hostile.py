@@ -1,0 +1,154 @@
+"""Every hostile file through the whole document module, at one time with good uploads: the promises as a table.
+
+    PYTHONPATH=. python bench/documents/hostile.py [--lanes N]
+
+The worker runs in this process: if it died, so would the run; that its tasks still go on at the end is checked. Connections are counted at a listener
+to which the files point, and by looking at the sockets of every child the whole time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import socket
+import statistics
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+from tests.hostile.corpus import hostile_files
+from tests.hostile.test_hostile import CODES
+from tests.support.documents_kit import OWNER, DocumentsKit, documents_kit, pdf
+
+from voiceagent.domain.document import Document
+from voiceagent.kit.errors import Problem
+
+GOOD = [pdf(*[f"Good upload {at}: a page with some words on it. " * 4] * 20) for at in range(40)]
+REFUSED = {"type_mismatch", "unsupported_type", "empty_file", "file_too_large"}
+HANG_S = 30.0
+
+
+class Watch:
+    """Looks at the children's sockets and keeps what it has seen."""
+
+    def __init__(self) -> None:
+        self.children: set[int] = set()
+        self.connections: list[str] = []
+
+    async def run(self) -> None:
+        own = psutil.Process()
+        while True:
+            for child in own.children(recursive=True):
+                self.children.add(child.pid)
+                try:
+                    found = child.net_connections(kind="all")
+                except psutil.Error:  # it ended meanwhile
+                    continue
+                self.connections += [
+                    str(one) for one in found if one.raddr or one.family in (socket.AF_INET, socket.AF_INET6)
+                ]
+            await asyncio.sleep(0.05)
+
+
+async def ended(kit: DocumentsKit, document: Document, started_s: float) -> tuple[Document, float]:
+    while True:
+        document = await kit.service.get(OWNER, document.document_id)
+        if document.state in ("ready", "failed"):
+            return document, time.monotonic() - started_s
+        await asyncio.sleep(0.05)
+
+
+async def good(kit: DocumentsKit, number: int) -> float:
+    started_s = time.monotonic()
+    document = await kit.add(f"good-{number}.pdf", GOOD[number])
+    document, took_s = await ended(kit, document, started_s)
+    if document.state != "ready":
+        raise SystemExit(f"a good upload failed: {document.failure_code}")
+    return took_s
+
+
+async def run(lanes: int) -> bool:
+    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as canary:
+        canary.setblocking(False)
+        files = list(hostile_files(f"http://127.0.0.1:{canary.getsockname()[1]}/canary"))
+        async with documents_kit(Path(folder)) as kit:
+            watch = Watch()
+            tasks = [asyncio.ensure_future(kit.worker.run()), asyncio.ensure_future(watch.run())]
+            await asyncio.sleep(0.5)
+            alone = [await good(kit, at) for at in range(5)]
+            states, codes, slow, odd = Counter[str](), Counter[str](), [], []
+            longest_s = 0.0
+            entry = asyncio.Semaphore(lanes)
+
+            async def hostile(name: str, data: bytes) -> None:
+                nonlocal longest_s
+                async with entry:
+                    started_s = time.monotonic()
+                    try:
+                        document, took_s = await ended(kit, await kit.add(name, data), started_s)
+                    except Problem as refused:
+                        states["refused at once"] += 1
+                        codes[refused.code] += 1
+                        if refused.code not in REFUSED:
+                            odd.append((name, refused.code))
+                        return
+                    states[document.state] += 1
+                    longest_s = max(longest_s, took_s)
+                    if took_s > HANG_S:
+                        slow.append((name, round(took_s, 1)))
+                    if document.state == "failed":
+                        codes[str(document.failure_code)] += 1
+                        if document.failure_code not in CODES:
+                            odd.append((name, document.failure_code))
+
+            crowd = asyncio.gather(*(hostile(name, data) for name, data in files))
+            beside: list[float] = []
+            for at in range(5, len(GOOD)):
+                if crowd.done():
+                    break
+                beside.append(await good(kit, at))
+                await asyncio.sleep(0.3)
+            await crowd
+            stopped = sum(task.done() for task in tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            canary.accept()
+            called = 1
+        except BlockingIOError:
+            called = 0
+    ratio = statistics.median(beside) / statistics.median(alone)
+    calls = called + len(watch.connections)
+    print("| promise | measured |\n|---|---|")
+    print(
+        f"| at least 150 files | {len(files)} ({', '.join(f'{count} {state}' for state, count in states.most_common())}) |"
+    )
+    print(
+        f"| 0 hangs over {HANG_S:.0f} s | {len(slow)} {slow or ''}; the longest took {longest_s:.1f} s, its wait in the queue included |"
+    )
+    print(
+        f"| 0 restarts | {stopped}; worker process {os.getpid()} from the first to the last file, {len(watch.children)} children |"
+    )
+    print(f"| 0 outbound connections | {calls} {watch.connections[:3] or ''} |")
+    print(
+        f"| each ends with a stable code | {sum(codes.values())} of {sum(codes.values())} known"
+        + (f", but {odd}" if odd else "")
+        + " |"
+    )
+    times = (
+        f"{statistics.median(alone):.2f} s alone, {statistics.median(beside):.2f} s beside them ({len(beside)} uploads)"
+    )
+    print(f"| a good upload under twice its time | {times}: {ratio:.2f} times |")
+    print("codes: " + ", ".join(f"{code} {count}" for code, count in codes.most_common()))
+    print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, {lanes} hostile files at a time")
+    return len(files) >= 150 and not slow and not stopped and not calls and not odd and ratio < 2.0
+
+
+if __name__ == "__main__":
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--lanes", type=int, default=8)
+    raise SystemExit(0 if asyncio.run(run(options.parse_args().lanes)) else 1)
