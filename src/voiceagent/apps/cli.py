@@ -9,7 +9,6 @@ import structlog
 import typer
 from typer.exceptions import TyperException
 
-from voiceagent.apps.commands.backup import server as backup
 from voiceagent.apps.commands import (
     admin,
     ask,
@@ -26,6 +25,7 @@ from voiceagent.apps.commands import (
     talk,
     users,
 )
+from voiceagent.apps.commands.backup import server as backup
 from voiceagent.apps.commands.custody import tls
 from voiceagent.apps.commands.outcome import (
     EXIT_CODES,
@@ -37,6 +37,7 @@ from voiceagent.apps.commands.outcome import (
     exit_code,
     tell_problem,
 )
+from voiceagent.apps.routing import commands as providers
 from voiceagent.kit.errors import Problem
 from voiceagent.kit.log import configure_logging
 
@@ -54,6 +55,7 @@ for _group in (start, init, ask, talk, doctor, admin):
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
+app.add_typer(providers.app, name="providers")
 app.add_typer(config.app, name="config")
 app.add_typer(docs.app, name="docs")
 app.add_typer(audit.app, name="audit")

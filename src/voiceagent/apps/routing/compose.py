@@ -28,7 +28,7 @@ def registry(parts: Parts) -> Registry:
     ledger = Ledger(parts.store, parts.clock, budget)
     router = Router(clock=parts.clock, policy=settings.routing.policy, ledger=ledger)
     open_model = opener(parts)
-    for position, (url, llm) in enumerate(zip(_llm_urls(settings), parts.llms, strict=True)):
+    for position, (url, llm) in enumerate(zip(llm_urls(settings), parts.llms, strict=True)):
         model = private_model(settings, llm)
         router.put(_named(url, model, _FIRST_PRIORITY + position), model, open_model)
     providers = Registry(router, parts.store, open_model, rules(settings))
@@ -65,7 +65,8 @@ def fixed_providers(settings: Settings) -> Sequence[Provider]:
     return [provider_of(settings.filled(url)) for url in settings.routing.providers]
 
 
-def _llm_urls(settings: Settings) -> list[str]:
+def llm_urls(settings: Settings) -> list[str]:
+    """Of [llm]: the model and its fall-back."""
     urls = (settings.llm.url, settings.llm.fallback_url)
     return [settings.filled(url) for url in urls if url]
 

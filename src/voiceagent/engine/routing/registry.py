@@ -38,6 +38,21 @@ class Rules:
     local_models: bool = False
 
 
+def check_provider(provider: Provider, rules: Rules) -> Provider:
+    """The provider itself. Raises InvalidInput `bad_provider` or `address_refused`: its writer may choose a server, not read this machine."""
+    if any(secret in provider.url for secret in _SECRETS):
+        raise InvalidInput(
+            "bad_provider", "give the key apart; key files and variables are the operator's", param="url"
+        )
+    if provider.url.startswith("scripted:") or (provider.local and not rules.local_models):
+        raise InvalidInput(
+            "bad_provider", "local models are named in the settings; see routing.local_models", param="url"
+        )
+    if not provider.local:
+        rules.outbound.check(provider.url)
+    return provider
+
+
 class Registry:
     """open_model: makes the adapter that a provider's URL picks. Raises Problem when it cannot."""
 
@@ -52,18 +67,8 @@ class Registry:
         self._refreshing = asyncio.Lock()
 
     def check(self, provider: Provider) -> Provider:
-        """The provider itself. Raises InvalidInput `bad_provider` or `address_refused`: its writer may choose a server, not read this machine."""
-        if any(secret in provider.url for secret in _SECRETS):
-            raise InvalidInput(
-                "bad_provider", "give the key as api_key; files and variables are the operator's", param="url"
-            )
-        if provider.url.startswith("scripted:") or (provider.local and not self._rules.local_models):
-            raise InvalidInput(
-                "bad_provider", "local models are named in the settings; see routing.local_models", param="url"
-            )
-        if not provider.local:
-            self._rules.outbound.check(provider.url)
-        return provider
+        """As check_provider, by the rules of this registry."""
+        return check_provider(provider, self._rules)
 
     def fixed(self, name: str) -> bool:
         """Whether the settings have a provider of that name, which nobody may change here."""

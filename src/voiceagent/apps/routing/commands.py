@@ -1,0 +1,192 @@
+"""`voiceagent providers`: language models, listed, added, removed and tried in the store itself; running engines follow within seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from voiceagent.apps.build import opened
+from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
+from voiceagent.apps.commands.outcome import OK, REFUSED, out, plain, print_json
+from voiceagent.apps.commands.stores import local_deed, with_store
+from voiceagent.apps.custody.opening import open_keys
+from voiceagent.apps.routing.compose import fixed_providers, llm_urls, rules
+from voiceagent.apps.settings import Settings
+from voiceagent.domain.conversation import Message
+from voiceagent.domain.provider import Provider, provider_of
+from voiceagent.engine.routing.registry import OWNER_TENANT_ID, check_provider
+from voiceagent.kit.clock import SystemClock
+from voiceagent.kit.errors import Conflict, Misconfigured, NotFound, Problem
+from voiceagent.models.store import ModelStore
+from voiceagent.ports.llm import ChatRequest, LanguageModel, TextDelta
+from voiceagent.ports.store import Store
+
+app = typer.Typer(help="List, add, remove and try language models.", no_args_is_help=True)
+NameArgument = Annotated[str, typer.Argument(help="The provider's name.")]
+_TEST_S = 30.0
+
+
+@app.command("list", epilog="Example: `voiceagent providers list --json`")
+def list_providers(
+    config: ConfigOption = None, sets: SetOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
+) -> None:
+    """List the providers of the settings and of the store, in the order in which they are tried."""
+    found = _all(settled(loaded(config, sets, data_dir).settings))
+    if as_json:
+        print_json([_told(one) for one in found])
+        return
+    table = Table("name", "where", "roles", "priority", "$/M in", "$/M out", "from", box=None, pad_edge=False)
+    for one in found:
+        table.add_row(
+            plain(one.name),
+            plain(one.url),
+            " ".join(one.roles),
+            str(one.priority),
+            f"{one.price_in:g}",
+            f"{one.price_out:g}",
+            ("store" if one.stored else "settings") + ("" if one.enabled else ", off"),
+        )
+    out.print(table)
+
+
+@app.command(
+    epilog="Example: `voiceagent providers add 'openai+https://api.openai.com/v1?model=NAME&tools=1&price_in=0.4&price_out=1.6' "
+    "--key-env OPENAI_API_KEY`"
+)
+def add(
+    url: Annotated[
+        str, typer.Argument(help="LLM URL; may also say name, role, priority, price_in, price_out, tenant, language.")
+    ],
+    key_env: Annotated[str, typer.Option(help="Variable that holds the API key now; it is stored sealed.")] = "",
+    config: ConfigOption = None,
+    sets: SetOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add a provider; running engines use it within seconds."""
+    settings = settled(loaded(config, sets, data_dir).settings)
+    key = os.environ.get(key_env, "").strip() if key_env else ""
+    provider = replace(provider_of(url, stored=True), api_key=key)
+    check_provider(provider, rules(settings))
+
+    async def added(store: Store) -> None:
+        if key and settings.keys.url and await open_keys(settings, SystemClock(), make=False) is None:
+            raise Misconfigured("keys_needed", "there is no root key to seal the API key with: start the platform once")
+        await (await _opened(settings, provider)).close()
+        async with store.begin(OWNER_TENANT_ID) as work:
+            if any(one.name == provider.name for one in await work.routing.providers.all()):
+                raise Conflict("provider_exists", "there is a provider of that name", param="name")
+            await work.routing.providers.put(provider)
+            await work.audit.append(
+                local_deed("provider_added", provider.name, url=provider.url, has_key=bool(provider.api_key))
+            )
+
+    with_store(settings, added)
+    print_json(_told(provider)) if as_json else out.print(f"{provider.name} is a provider now", markup=False)
+
+
+@app.command(epilog="Example: `voiceagent providers remove gpt`")
+def remove(
+    name: NameArgument,
+    config: ConfigOption = None,
+    sets: SetOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a provider; answers under way come to their end."""
+
+    async def removed(store: Store) -> None:
+        async with store.begin(OWNER_TENANT_ID) as work:
+            if not await work.routing.providers.delete(name):
+                raise NotFound("provider_not_found", "there is no such provider in the store", param="name")
+            await work.audit.append(local_deed("provider_removed", name))
+
+    with_store(settled(loaded(config, sets, data_dir).settings), removed)
+    print_json({"removed": name}) if as_json else out.print(f"{name} is removed", markup=False)
+
+
+@app.command(epilog="Example: `voiceagent providers test gpt`")
+def test(
+    name: NameArgument,
+    config: ConfigOption = None,
+    sets: SetOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Ask a provider one short question from this machine. Exits with 4 when it does not answer."""
+    settings = settled(loaded(config, sets, data_dir).settings)
+    provider = next((one for one in _all(settings) if one.name == name), None)
+    if provider is None:
+        raise NotFound("provider_not_found", "there is no such provider", param="name")
+
+    async def asked(_: Store) -> tuple[float | None, str]:
+        return await _first_token(settings, provider)
+
+    first_ms, code = with_store(settings, asked)
+    if as_json:
+        print_json({"name": name, "well": not code, "first_token_ms": first_ms, "code": code})
+    else:
+        out.print(f"{name}: {code or f'first token after {first_ms:.0f} ms'}", markup=False)
+    return REFUSED if code else OK
+
+
+def _all(settings: Settings) -> list[Provider]:
+    async def read(store: Store) -> tuple[Provider, ...]:
+        async with store.begin(OWNER_TENANT_ID, read_only=True) as work:
+            return await work.routing.providers.all()
+
+    fixed = [replace(provider_of(url), priority=10 + position) for position, url in enumerate(llm_urls(settings))]
+    found = [*fixed, *fixed_providers(settings), *with_store(settings, read)]
+    return sorted(found, key=lambda one: one.priority)
+
+
+async def _opened(settings: Settings, provider: Provider) -> LanguageModel:
+    model: LanguageModel = await opened(
+        "llm",
+        provider.url,
+        models=ModelStore(settings.models.dir.expanduser()),
+        api_key=provider.api_key,
+        outbound=rules(settings).outbound if provider.stored else None,
+    )
+    return model
+
+
+async def _first_token(settings: Settings, provider: Provider) -> tuple[float | None, str]:
+    """Milliseconds to the first word, or the code of why there was none."""
+    begun_s = time.monotonic()
+    question = ChatRequest((Message("user", "Say hello."),), max_output_tokens=8, deadline_s=_TEST_S)
+    try:
+        model = await _opened(settings, provider)
+        try:
+            async with asyncio.timeout(_TEST_S + 1), aclosing(model.stream(question)) as deltas:  # type: ignore[type-var]
+                async for delta in deltas:
+                    if isinstance(delta, TextDelta):
+                        return round((time.monotonic() - begun_s) * 1000, 1), ""
+        finally:
+            await model.close()
+    except TimeoutError:
+        return None, "llm_deadline"
+    except Problem as problem:
+        return None, problem.code
+    return None, "llm_unavailable"
+
+
+def _told(provider: Provider) -> dict[str, object]:
+    return {
+        "name": provider.name,
+        "url": provider.url,
+        "roles": list(provider.roles),
+        "priority": provider.priority,
+        "price_in": provider.price_in,
+        "price_out": provider.price_out,
+        "enabled": provider.enabled,
+        "source": "store" if provider.stored else "settings",
+        "has_key": bool(provider.api_key),
+    }
