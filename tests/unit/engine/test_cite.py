@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.support.engine_parts import passage
 
+from voiceagent.domain.document import Box
 from voiceagent.domain.reply import ReplyCitation, ReplyText
 from voiceagent.engine.cite import CitedText, Said
 
@@ -145,3 +147,28 @@ def test_the_cuts_between_deltas_change_nothing(text: str, cuts: list[int], spok
 def test_text_without_markup_is_heard_as_it_is(text: str) -> None:
     plain = "x" + "".join(text.split("\n"))
     assert words(told(plain)).rstrip() == plain.rstrip()
+
+
+def test_a_citation_names_the_sentence_that_was_told_its_page_and_its_boxes() -> None:
+    text = "The office opens at eight. Parking is free for visitors. Unused leave expires on 31 March."
+    begins = text.index("Unused")
+    boxes = (Box(4, 10, 10 + 26, 60, 700, 300, 712), Box(5, 10 + begins, 10 + len(text), 60, 80, 320, 92))
+    found = passage(1, text)
+    found = replace(found, chunk=replace(found.chunk, page=4, boxes=boxes), pages=((10, 4), (10 + begins, 5)))
+    answer = "Leave that is not used expires in March [1]. The office is open from eight [1]."
+    for step in (1, 7, len(answer)):
+        reader = CitedText((found,))
+        said: list[Said] = []
+        for at in range(0, len(answer), step):
+            said += reader.feed(answer[at : at + step])
+        first, second = [one.citation for one in [*said, *reader.end()] if isinstance(one, ReplyCitation)]
+        assert (first.quote, first.page) == ("Unused leave expires on 31 March.", 5)
+        assert text[first.start - 10 : first.end - 10] == first.quote
+        assert [(box.page, box.y0) for box in first.boxes] == [(5, 80)]
+        assert (second.quote, second.page) == ("The office opens at eight.", 4)
+        assert [(box.page, box.y0) for box in second.boxes] == [(4, 700)]
+
+
+def test_an_answer_that_shares_no_word_cites_the_beginning_of_the_passage() -> None:
+    [cited] = [one.citation for one in told("Yes [3].") if isinstance(one, ReplyCitation)]
+    assert (cited.start, cited.end, cited.quote) == (10, 310, "x" * 300)

@@ -82,3 +82,13 @@ async def test_a_long_history_is_cut_to_the_context() -> None:
     made = await compose(request(*past, Message("user", "Where?")), (), llm(512), TokenCounts())
     assert 3 < len(made.chat.messages) < 100
     assert made.chat.messages[1].role == "user"
+
+
+async def test_the_best_passages_stay_when_not_all_of_them_fit() -> None:
+    passages = tuple(passage(number, f"fact {number} " * 120) for number in range(1, 5))
+    made = await compose(request(Message("user", "Where?")), passages, llm(1024), TokenCounts())
+    kept = [one.chunk.document_id for one in made.passages]
+    assert kept == ["doc_1", "doc_2", "doc_3", "doc_4"][: len(kept)]
+    assert 0 < len(kept) < 4
+    assert f"[{len(kept)}]" in made.chat.messages[-1].text
+    assert f"[{len(kept) + 1}]" not in made.chat.messages[-1].text

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from prometheus_client import REGISTRY
 from tests.support.engine_parts import engine_kit, passage
 
 from voiceagent.adapters.llm.scripted import ScriptedAnswer
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.reply import ReplyCitation, ReplyDone, ReplyText
+from voiceagent.engine.reply import EngineParts, EngineService
+from voiceagent.engine.retrieve import RetrievalBudget
 from voiceagent.kit.errors import Unavailable
 
 
@@ -63,3 +66,36 @@ async def test_one_callers_passages_never_serve_another() -> None:
             request = replace(kit.request("When?"), **change)  # type: ignore[arg-type]
             [event async for event in kit.service.reply(request)]
         assert len(kit.documents.asked) == 3
+
+
+def waits(channel: str, outcome: str) -> float:
+    name = "voiceagent_retrieval_wait_seconds_count"
+    return REGISTRY.get_sample_value(name, {"channel": channel, "outcome": outcome}) or 0.0
+
+
+async def test_the_budget_is_a_setting_and_how_a_wait_ended_is_counted() -> None:
+    budget = RetrievalBudget(spoken_s=0.03, written_s=0.5, limit=7, neighbours=2, room_chars=1_234)
+    async with engine_kit() as kit:
+        parts = EngineParts(kit.store, kit.service.parts.router, kit.documents, retrieval=budget)
+        service = EngineService(parts)
+        kit.documents.found = (passage(1, "Nine."),)
+        before = {one: waits("spoken", one) for one in ("found", "late", "ahead")}
+        [event async for event in service.reply(kit.request("When do you close?"))]
+        query = kit.documents.asked[-1][1]
+        assert (query.limit, query.deadline_s, query.neighbours, query.room_chars) == (7, 0.03, 2, 1_234)
+        [event async for event in service.reply(kit.request("When?", spoken=False))]
+        assert kit.documents.asked[-1][1].deadline_s == 0.5
+        await service.prepare(kit.request("When do you open?"))
+        [event async for event in service.reply(kit.request("When do you open?"))]
+        kit.documents.delay_s = 30.0
+        done = [event async for event in service.reply(kit.request("Where do you close?"))][-1]
+        assert isinstance(done, ReplyDone)
+        assert (done.retrieval_error, done.grounding) == ("search_deadline", "")
+        assert {one: waits("spoken", one) - before[one] for one in before} == {"found": 1, "late": 1, "ahead": 1}
+
+
+async def test_sentences_are_told_from_chunks_as_they_are() -> None:
+    async with engine_kit() as kit:
+        parts = EngineParts(kit.store, kit.service.parts.router, kit.documents, grounding="extract")
+        [event async for event in EngineService(parts).reply(kit.request("When do you close?"))]
+        assert kit.documents.asked[-1][1].neighbours == 0

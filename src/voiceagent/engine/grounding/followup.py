@@ -15,10 +15,12 @@ QUESTION_CHARS = 1_000
 _TURNS = 4
 """So many turns back a topic is looked for."""
 
-_POINTING_WORDS = 6
+_MOST_WORDS = 6
 """A question with more words of its own that say something is clear without the one before."""
 
-_EXISTS = re.compile(r"\b(?:is|are|was|were|be|been) there\b")
+_PLACE_WORDS = 3
+"""The same for one that only names a time or a place."""
+
 _THAT = re.compile(r"\b(?:that|this|then)\W*$")
 _NAME = re.compile(r"(?<=[a-z,;:] )(?:[A-Z]\w+|\d{3,})")
 
@@ -40,10 +42,22 @@ def leans_back(said: str, tongue: Tongue = ENGLISH) -> bool:
         return False
     if own == 0:
         return True
-    if tongue.leading.search(plain) and not tongue.asking.search(plain):
-        return own <= _POINTING_WORDS
-    points = not tongue.pointing.isdisjoint(words(_EXISTS.sub(" ", plain))) or bool(_THAT.search(plain))
-    return points and own <= _POINTING_WORDS and not (tongue is ENGLISH and _NAME.search(said))
+    if own > _MOST_WORDS:
+        return False
+    if tongue.joining.search(plain):
+        return True
+    if tongue.placing.search(plain) and not tongue.asking.search(plain):
+        return own <= _PLACE_WORDS
+    return _points_back(said, tongue)
+
+
+def _points_back(said: str, tongue: Tongue) -> bool:
+    """Whether a word stands for something that is not named before it here: "when was it built", not "when did Tesla get his degree"."""
+    named = _NAME.search(said) if tongue is ENGLISH else None
+    before = tongue.idle.sub(" ", said[: named.start()] if named else said).lower()
+    if not tongue.pointing.isdisjoint(words(before)):
+        return True
+    return named is None and bool(_THAT.search(before))
 
 
 def _topic(before: Sequence[str], tongue: Tongue) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 _END = re.compile(
-    r"[.!?…][\"'”’“»)\]]{0,3}(?:\[\d+\])?\s+(?=[\"'“‘„«¿¡(\[]{0,2}[^\Wa-zß-öø-ÿ_])|[。！？]\s*|\n\s*\n|\n(?=\s*(?:[-*•#|]|\d+[.)]))"
+    r"[.!?…](?:\s?»)?[\"'”’“»)\]]{0,3}(?:\[\d+\])?\s+(?=[\"'“‘„«¿¡(\[]{0,2}[^\Wa-zß-öø-ÿ_])|[。！？]\s*|\n\s*\n|\n(?=\s*(?:[-*•#|]|\d+[.)]))"
 )
 _SHORT = re.compile(
     r"(?:\b(?:[A-Za-z]|mr|mrs|ms|dr|prof|st|no|vs|etc|figs?|sec|inc|ltd|co|corp|cf|al|approx|vol|pp?|gen|col|lt|jr|sr|rev|hon|"

@@ -55,10 +55,12 @@ ENGLISH = Tongue(
     talk=_TALK,
     about_us=_ABOUT_US,
     asking=_ASKING,
-    leading=re.compile(
-        r"^(?:and|but|or|also|then|so)\b|^(?:what|how) about\b|^(?:on|in|at|for|with|from|to|during|after|before|until|by)\b"
-    ),
+    joining=re.compile(r"^(?:and|but|or|also|then|so)\b|^(?:what|how) about\b"),
+    placing=re.compile(r"^(?:on|in|at|for|with|from|to|during|after|before|until|by)\b"),
     pointing=frozenset("it its they them their theirs he him his she her hers these those there latter".split()),
+    idle=re.compile(
+        r"(?i)\b(?:(?:is|are|was|were|be|been) there|is it (?:possible|true|allowed)|(?:does|did|will) it take|what time is it)\b"
+    ),
     phrases=Phrases(
         not_found="I don't find that in your documents.",
         says="{teller} {verb}: ",
@@ -81,8 +83,10 @@ UNKNOWN = Tongue(
     talk=frozenset(),
     about_us=_NEVER,
     asking=_NEVER,
-    leading=_NEVER,
+    joining=_NEVER,
+    placing=_NEVER,
     pointing=frozenset(),
+    idle=_NEVER,
     phrases=Phrases(
         not_found="", says="{teller}: ", says_on_page="{teller}, {page}: ", document="“{title}”", untitled="…"
     ),

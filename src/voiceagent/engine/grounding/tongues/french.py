@@ -57,10 +57,10 @@ FRENCH = Tongue(
         r"|^(?:(?:dis|dites|donne|donnez|explique|expliquez|décris|décrivez|montre|montrez)(?:-moi| moi)?|cite|citez|nomme|nommez)\b"
         r"|\b(?:je (?:veux|voudrais|souhaite|souhaiterais) savoir|sais-tu|savez-vous|je me demande)\b"
     ),
-    leading=re.compile(
-        r"^(?:et|mais|ou|aussi|puis|alors)\b|^qu'en est-il\b|^(?:le|la|les|au|aux|en|dans|pour|avec|chez|après|avant|pendant|à)\b"
-    ),
-    pointing=frozenset("il elle ils elles lui leur leurs y en cela ca ceci celui celle ceux celles son sa ses".split()),
+    joining=re.compile(r"^(?:et|mais|ou|aussi|puis|alors)\b|^qu'en est-il\b"),
+    placing=re.compile(r"^(?:le|la|les|au|aux|en|dans|pour|avec|chez|après|avant|pendant|à)\b"),
+    pointing=frozenset("il elle ils elles lui leur leurs y cela ca ceci celui celle ceux celles son sa ses".split()),
+    idle=re.compile(r"(?i)\b(?:y a-t-il|il y a|est-il|faut-il|il faut|s'il (?:vous|te) plaît)\b"),
     phrases=Phrases(
         not_found="Je ne trouve pas cela dans vos documents.",
         says="D'après {teller} : ",

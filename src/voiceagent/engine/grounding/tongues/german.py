@@ -31,7 +31,7 @@ GERMAN = Tongue(
         "hallo hi hey guten gute morgen tag abend nacht tschuss wiedersehen auf danke dank vielen schon schone schonen bitte sehr gern gerne ja "
         "nein doch nicht jetzt gut super toll prima perfekt ok okay alles klar genau richtig stimmt verstanden entschuldigung moment mal einen "
         "kurz warte noch und ich du sie bin bist sind dir ihnen es geht wie wer was heisst machst kannst konnen helfen mir das der die ein "
-        "so ah oh ahm hm mhm stopp halt bis spater bald wochenende wunsche dir euch auch da horst horen mich".split()
+        "so ah oh ahm hm mhm stopp halt bis ist das spater bald wochenende wunsche dir euch auch da horst horen mich".split()
     ),
     about_us=re.compile(
         r"\b(?:wer bist du|wer sind sie|wie heißt du|wie heißen sie|wie geht(?: e|')s|was kannst du|was können sie|bist du (?:ein|eine|echt|da)|"
@@ -44,13 +44,14 @@ GERMAN = Tongue(
         r"|^(?:bitte )?(?:sag|sage|sagen sie|erkläre?|erklären sie|nenne?|nennen sie|zeige?|zeigen sie|beschreibe?|beschreiben sie)\b"
         r"|\b(?:ich (?:möchte|will|würde gern|würde gerne) wissen|weißt du|wissen sie|ich frage mich)\b"
     ),
-    leading=re.compile(
-        r"^(?:und|aber|oder|auch|dann|also)\b|^(?:was ist mit|wie (?:ist|sieht) es (?:mit|bei))\b|"
-        r"^(?:am|an|im|in|bei|beim|für|mit|von|zu|zum|zur|ab|bis|nach|vor|während)\b"
-    ),
+    joining=re.compile(r"^(?:und|aber|oder|auch|dann|also)\b|^(?:was ist mit|wie (?:ist|sieht) es (?:mit|bei))\b"),
+    placing=re.compile(r"^(?:am|an|im|in|bei|beim|für|mit|von|zu|zum|zur|ab|bis|nach|vor|während)\b"),
     pointing=frozenset(
         "er sie es ihn ihm ihr ihnen ihre ihrer ihrem ihren sein seine seiner seinem seinen dessen deren dies diese dieser dieses diesen diesem dort "
         "davon dafur damit dazu daran darin darauf dabei danach denen".split()
+    ),
+    idle=re.compile(
+        r"\b(?:Sie|Ihnen|Ihr(?:e[rsmn]?)?)\b|(?i:\b(?:gibt(?: e|')s|es gibt|ist es (?:möglich|erlaubt)|dauert es|geht es|wie spät ist es)\b)"
     ),
     phrases=Phrases(
         not_found="Das finde ich in Ihren Dokumenten nicht.",

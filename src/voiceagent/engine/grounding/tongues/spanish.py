@@ -42,10 +42,10 @@ SPANISH = Tongue(
         r"|^(?:dime|dígame|explica|explícame|explique|describe|nombra|muéstrame|enséñame)\b"
         r"|\b(?:quiero saber|quisiera saber|me gustaría saber|sabes|sabe usted|me pregunto)\b"
     ),
-    leading=re.compile(
-        r"^[¿ ]*(?:y|pero|o|también|entonces)\b|^[¿ ]*qué (?:hay|pasa) (?:de|con)\b|^[¿ ]*(?:los|las|el|la|al|en|para|con|desde|hasta|durante)\b"
-    ),
-    pointing=frozenset("el ella ellos ellas lo le les eso esto esa ese esos esas alli ahi su sus suyo suya".split()),
+    joining=re.compile(r"^[¿ ]*(?:y|pero|o|también|entonces)\b|^[¿ ]*qué (?:hay|pasa) (?:de|con)\b"),
+    placing=re.compile(r"^[¿ ]*(?:los|las|el|la|al|en|para|con|desde|hasta|durante)\b"),
+    pointing=frozenset("ella ellos ellas lo le les eso esto esa ese esos esas alli ahi su sus suyo suya".split()),
+    idle=re.compile(r"(?!)"),
     phrases=Phrases(
         not_found="No encuentro eso en sus documentos.",
         says="Según {teller}: ",

@@ -26,8 +26,9 @@ class Tongue:
     """A language. Words are folded (lower case, without accents); patterns are matched on lower-case text.
 
     empty: words that say nothing of what is meant.  endings: longest first.  talk: words of small talk.  about_us: asks about the assistant.
-    asking: wants to know something.  leading: begins a follow-up such as "and on Sundays?".  pointing: words that stand for something said
-    before.  short: abbreviations after which a sentence goes on, as alternatives of a pattern.
+    asking: wants to know something.  joining: begins a follow-up such as "and on Sundays?".  placing: begins one such as "on Sundays?".
+    pointing: words that stand for something said before.  idle: where such words stand for nothing, as in "is there a lift".
+    speaks: False for a language of which nothing is known.
     """
 
     code: str
@@ -36,8 +37,9 @@ class Tongue:
     talk: frozenset[str]
     about_us: re.Pattern[str]
     asking: re.Pattern[str]
-    leading: re.Pattern[str]
+    joining: re.Pattern[str]
+    placing: re.Pattern[str]
     pointing: frozenset[str]
+    idle: re.Pattern[str]
     phrases: Phrases
     speaks: bool = True
-    """False for a language of which nothing is known: words are compared as they are, and nobody is refused."""
