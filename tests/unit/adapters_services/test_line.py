@@ -34,6 +34,7 @@ class Replica:
     url: str = ""
     cut: bool = False
     stuck: bool = False
+    slow_s: float = 0.0
     dead: bool = False
     served: list[CIMultiDict[str]] = field(default_factory=list)
 
@@ -44,6 +45,7 @@ class Replica:
 
     async def work(self, request: web.Request) -> web.StreamResponse:
         self.served.append(request.headers.copy())
+        await asyncio.sleep(self.slow_s)
         if self.stuck:
             response = web.StreamResponse()
             await response.prepare(request)
@@ -137,6 +139,21 @@ async def test_an_answer_that_stops_because_its_process_hangs_is_given_up_where_
             answering.dead = True
             with pytest.raises(ConnectionResetError):
                 await answer.line()
+
+
+@pytest.mark.parametrize("read", [True, False])
+async def test_a_read_that_is_slower_than_nearly_all_is_asked_of_another_address_too(read: bool) -> None:
+    call = replace(AGAIN, read=read)
+    async with replica() as one, replica() as other, line(one.url, other.url) as to, asyncio.timeout(60):
+        for _ in range(25):
+            await answered(to, replace(call, read=True))
+        one.slow_s = 2.0
+        one.served.clear()
+        other.served.clear()
+        by = [await answered(to, call) for _ in range(2)]
+        assert len(one.served) == 2
+        assert by == [other.url if read else one.url] * 2
+        assert len(other.served) == (2 if read else 0)
 
 
 async def test_a_call_carries_who_calls_under_which_request_and_what_time_is_left() -> None:

@@ -42,7 +42,7 @@ class DocumentsHttp:
 
     async def search(self, principal: Principal, query: SearchQuery) -> tuple[Passage, ...]:
         within_s = query.deadline_s + _GRACE_S
-        call = Call(_PATH, principal, SEARCH_QUERY.dump_json(query), within_s, repeatable=True)
+        call = Call(_PATH, principal, SEARCH_QUERY.dump_json(query), within_s, repeatable=True, read=True)
         try:
             async with asyncio.timeout(within_s), self._line.sent(call) as answer:
                 if answer.status != 200:

@@ -34,6 +34,7 @@ _PATH = "/internal/engine"
 class _Terms:
     within_s: float = CALL_S
     repeatable: bool = False
+    read: bool = False
     loyal_to: str = ""
 
 
@@ -59,7 +60,7 @@ class EngineHttp:
         self, principal: Principal, *, agent_id: str, conversation_id: str | None, channel: str
     ) -> OpenedConversation:
         asked = {"agent_id": agent_id, "conversation_id": conversation_id, "channel": channel}
-        terms = _Terms(repeatable=conversation_id is not None)
+        terms = _Terms(repeatable=conversation_id is not None, read=conversation_id is not None)
         body = await self._call("/open_conversation", principal, json.dumps(asked).encode(), terms)
         try:
             return OPENED.validate_json(body)
@@ -79,7 +80,8 @@ class EngineHttp:
     async def reply(self, request: ReplyRequest) -> AsyncGenerator[ReplyEvent, None]:
         within_s = request.deadline_s + _GRACE_S
         caller = _caller(request)
-        call = Call(f"{_PATH}/reply", caller, REPLY_REQUEST.dump_json(request), within_s, True, _conversation(request))
+        body = REPLY_REQUEST.dump_json(request)
+        call = Call(f"{_PATH}/reply", caller, body, within_s, repeatable=True, loyal_to=_conversation(request))
         try:
             async with self._line.sent(call) as response:
                 if response.status != 200:
@@ -96,7 +98,7 @@ class EngineHttp:
             raise _lost() from error
 
     async def _call(self, path: str, principal: Principal, body: bytes, terms: _Terms) -> bytes:
-        call = Call(_PATH + path, principal, body, terms.within_s, terms.repeatable, terms.loyal_to)
+        call = Call(_PATH + path, principal, body, terms.within_s, terms.repeatable, terms.read, terms.loyal_to)
         try:
             async with asyncio.timeout(terms.within_s), self._line.sent(call) as response:
                 if response.status >= 400:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
 
+from voiceagent.adapters.services.hedge import Pace
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.calls.balance import Upstream, Upstreams
 from voiceagent.kit.calls.travel import departing, left_s
@@ -29,6 +31,7 @@ ServiceToken = Callable[[Principal], str]
 class Call:
     """A call to make. within_s: until its answer begins.  repeatable: twice has the effect of once.
 
+    read: it changes nothing, so that a second address may be asked while a slow first one still works on it.
     loyal_to: calls with the same words go to the same address where they can, because it remembers them.
     """
 
@@ -37,6 +40,7 @@ class Call:
     body: bytes
     within_s: float
     repeatable: bool = False
+    read: bool = False
     loyal_to: str = ""
 
 
@@ -76,6 +80,7 @@ class ServiceLine:
         self._http: aiohttp.ClientSession | None = None
         self._upkeep = TaskScope(f"{upstreams.service}.upkeep")
         self._opening = asyncio.Lock()
+        self._pace = Pace()
         self._closed = False
 
     @asynccontextmanager
@@ -96,7 +101,8 @@ class ServiceLine:
 
     async def _begun(self, http: aiohttp.ClientSession, call: Call, leases: ExitStack) -> Answer:
         try:
-            return await self._tried(http, call, leases.enter_context(self._upstreams.lease(loyal_to=call.loyal_to)))
+            first = leases.enter_context(self._upstreams.lease(loyal_to=call.loyal_to))
+            return await (self._hedged(http, call, first, leases) if call.read else self._tried(http, call, first))
         except _Refused as refused:
             if not (refused.unsent or call.repeatable) or not self._upstreams.may_retry():
                 raise refused.error from refused
@@ -110,6 +116,26 @@ class ServiceLine:
             raise refused.error from refused
         except Unavailable as problem:
             raise ConnectionRefusedError(problem.message) from problem
+
+    async def _hedged(self, http: aiohttp.ClientSession, call: Call, first: Upstream, leases: ExitStack) -> Answer:
+        """The answer of `first`, or of another address when that is late and the budget of second tries allows it; who loses is cut off."""
+        begun_s = time.monotonic()
+        tries = [asyncio.create_task(self._tried(http, call, first))]
+        answer: Answer | None = None
+        try:
+            await asyncio.wait(tries, timeout=self._pace.patience_s())
+            if not tries[0].done() and len(self._upstreams.all) > 1 and self._upstreams.may_retry():
+                other = leases.enter_context(self._upstreams.lease(but=first))
+                tries.append(asyncio.create_task(self._tried(http, call, other)))
+            answer = await _first_good(tries)
+        finally:
+            for one in tries:
+                one.cancel()
+            for late in await asyncio.gather(*tries, return_exceptions=True):
+                if isinstance(late, Answer) and late is not answer:
+                    late.close()
+        self._pace.took(time.monotonic() - begun_s)
+        return answer
 
     async def _tried(self, http: aiohttp.ClientSession, call: Call, upstream: Upstream) -> Answer:
         headers = departing(left_s(call.within_s)) | {
@@ -153,6 +179,16 @@ class ServiceLine:
         http, self._http = self._http, None
         if http is not None:
             await http.close()
+
+
+async def _first_good(tries: list[asyncio.Task[Answer]]) -> Answer:
+    """What the first try that goes well brings; what the last one raises when none does."""
+    waiting = set(tries)
+    while True:
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for one in done:
+            if one.exception() is None or not waiting:
+                return one.result()
 
 
 async def _sent(http: aiohttp.ClientSession, url: str, body: bytes, headers: dict[str, str]) -> aiohttp.ClientResponse:
