@@ -83,6 +83,9 @@ async def load(home: House, people: int, canaries: Canaries) -> list[Principal]:
         found.append(one)
     while await home.worker.run_one():
         pass
+    async with home.parts.store.begin(TENANT, read_only=True) as work:
+        states = Counter(one.state for one in await work.documents.page(before=None, limit=10_000))
+    print(f"documents: {dict(states)}")
     return found
 
 

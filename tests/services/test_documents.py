@@ -492,6 +492,21 @@ async def test_kinds_over_http(http: httpx.AsyncClient) -> None:
         assert (await http.put("/api/v1/documents/kinds", json={"kinds": bad})).json()["code"] == "bad_kinds"
 
 
+async def test_vector_stores_are_listed_page_by_page(http: httpx.AsyncClient) -> None:
+    made = [(await http.post("/v1/vector_stores", json={"name": f"s{number}"})).json()["id"] for number in range(5)]
+    told: list[str] = []
+    while True:
+        query = {"limit": 2} | ({"after": told[-1]} if told else {})
+        page = (await http.get("/v1/vector_stores", params=query)).json()
+        assert 1 <= len(page["data"]) <= 2
+        told += [one["id"] for one in page["data"]]
+        if not page["has_more"]:
+            break
+    assert told == made[::-1]
+    assert (await http.get("/v1/vector_stores", params={"after": "col_none"})).status_code == 404
+    assert (await http.get("/v1/vector_stores", params={"limit": 0})).status_code == 400
+
+
 async def test_openai_files_and_vector_stores(kit: DocumentsKit, http: httpx.AsyncClient) -> None:
     file = (
         await http.post("/v1/files", files={"file": ("leave.txt", LEAVE.encode())}, data={"purpose": "assistants"})

@@ -107,9 +107,20 @@ async def create_store(wanted: StoreWanted, caller: Writer, service: Service) ->
 
 
 @router.get("/vector_stores")
-async def list_stores(caller: Reader, service: Service) -> Json:
-    """The vector stores that the caller may search."""
-    return _listed([await _store(service, caller, one) for one in await service.collections(caller)])
+async def list_stores(
+    caller: Reader,
+    service: Service,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    after: Annotated[str, Query(max_length=64)] = "",
+) -> Json:
+    """The vector stores that the caller may search, newest first. after: the last one of the page before."""
+    known = sorted(await service.collections(caller), key=lambda one: (one.created_at, one.collection_id), reverse=True)
+    ids = [one.collection_id for one in known]
+    if after and after not in ids:
+        raise NotFound("collection_not_found", "there is no such vector store", param="after")
+    rest = known[ids.index(after) + 1 :] if after else known
+    page = _listed([await _store(service, caller, one) for one in rest[:limit]])
+    return page | {"has_more": len(rest) > limit}
 
 
 @router.get("/vector_stores/{store_id}")
