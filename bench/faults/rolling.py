@@ -181,7 +181,7 @@ def report(rounds: list[Round]) -> str:
 async def run(rounds: int, folder: Path) -> list[Round]:
     """So many rolling restarts of one installation."""
     done = []
-    async with stand(folder, VOICEAGENT_SERVER__RETIRE_S="1.0") as made:
+    async with stand(folder, direct=True, VOICEAGENT_SERVER__RETIRE_S="1.0") as made:
         for number in range(1, rounds + 1):
             done.append(await rolled(made))
             print(_line(number, done[-1]), flush=True)

@@ -73,6 +73,18 @@ def table(verdicts: list[Verdict]) -> str:
     return "\n".join(rows)
 
 
+def joined(earlier: list[Path], verdicts: list[Verdict]) -> list[Verdict]:
+    """Cells of earlier runs, replaced by those of later ones, in the order of the matrix."""
+    known = {
+        (one.part, one.fault): one
+        for path in earlier
+        for one in (Verdict(**row) for row in json.loads(path.read_text()))
+    }
+    known |= {(one.part, one.fault): one for one in verdicts}
+    order = [*DEPENDENCIES, *SERVICES]
+    return sorted(known.values(), key=lambda one: (order.index(one.part), ALL_FAULTS.index(one.fault)))
+
+
 def report(verdicts: list[Verdict]) -> str:
     """The table and the counts."""
     well = sum(one.holds for one in verdicts)
@@ -90,13 +102,20 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--parts", default=",".join((*DEPENDENCIES, *SERVICES)))
     options.add_argument("--faults", default=",".join(ALL_FAULTS))
+    options.add_argument("--cells", default="", help="part:fault,... instead of all of --parts with all of --faults")
+    options.add_argument(
+        "--join", type=Path, nargs="*", default=[], help="matrix.json of earlier runs; the new cells replace theirs"
+    )
     options.add_argument("--fault-s", type=float, default=FAULT_S)
     options.add_argument("--freeze-s", type=float, default=FREEZE_S)
     options.add_argument("--out", type=Path, default=Path("."))
     chosen = options.parse_args()
     wanted = cells(chosen.parts.split(","), chosen.faults.split(","))
+    if chosen.cells:
+        wanted = [(part, fault) for part, _, fault in (one.partition(":") for one in chosen.cells.split(","))]
     with tempfile.TemporaryDirectory(prefix="va-faults-", ignore_cleanup_errors=True) as folder:
         verdicts = asyncio.run(matrix(wanted, fault_s=chosen.fault_s, freeze_s=chosen.freeze_s, folder=Path(folder)))
+    verdicts = joined(chosen.join, verdicts)
     print("\n" + report(verdicts))
     chosen.out.mkdir(parents=True, exist_ok=True)
     (chosen.out / "matrix.md").write_text(report(verdicts))

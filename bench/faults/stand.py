@@ -34,14 +34,19 @@ OWN = ("gateway", "gateway:2", "engine", "engine:2", "voice", "voice:2", "docume
 DEPENDENCIES = ("postgresql", "redis", "weaviate", "s3", "llm", "stt", "tts")
 SERVICES = ("gateway", "engine", "voice", "documents", "worker")
 START_S = 30.0
+READY = {"weaviate": "http://127.0.0.1:{}/v1/.well-known/ready", "s3": "http://127.0.0.1:{}/minio/health/ready"}
 
 
 @dataclass
 class Server:
-    """A dependency as processes: found by its port, started again as it was. command: where the process has renamed itself."""
+    """A dependency as processes: found by its port, started again as it was. command: where the process has renamed itself.
+
+    ready: the URL that answers once it serves; without one it serves when it listens.
+    """
 
     port: int
     command: list[str] = field(default_factory=list)
+    ready: str = ""
     environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -67,7 +72,7 @@ class Server:
         quiet = subprocess.DEVNULL
         subprocess.Popen(self.command, env=self.environment, start_new_session=True, stdout=quiet, stderr=quiet)
         ends_at_s = time.monotonic() + START_S
-        while not _listens(self.port):
+        while not (_listens(self.port) and (not self.ready or answers(self.ready))):
             if time.monotonic() > ends_at_s:
                 raise RuntimeError(f"{self.command[0]} did not come back")
             time.sleep(0.02)
@@ -142,8 +147,11 @@ class Stand:
 
 
 @contextlib.asynccontextmanager
-async def stand(folder: Path, **settings: str) -> AsyncIterator[Stand]:
-    """Start everything; end everything. settings: further ones of ours, by environment name."""
+async def stand(folder: Path, *, direct: bool = False, **settings: str) -> AsyncIterator[Stand]:
+    """Start everything; end everything. settings: further ones of ours, by environment name.
+
+    direct: our own processes call each other without relays, which take a connection before they know that nobody is behind them.
+    """
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -158,14 +166,21 @@ async def stand(folder: Path, **settings: str) -> AsyncIterator[Stand]:
         made.gateways = tuple(
             f"http://127.0.0.1:{port}" for port in (relays["gateway"][0].port, seconds["gateway:2"].port)
         )
+        if direct:
+            made.gateways = tuple(instances[name].url for name in ("gateway", "gateway:2"))
+            for name, relay in [(n, r[0]) for n, r in relays.items() if n in instances] + list(seconds.items()):
+                relay.port = instances[name].port
         made.apart.settings.update(_settings(urls, relays, seconds, folder))
         made.apart.extra |= SCRIPTED | _models(relays) | settings
-        every = [one for several in relays.values() for one in several] + list(seconds.values())
+        every = [one for name in DEPENDENCIES for one in relays[name]] if direct else _all(relays, seconds)
         await asyncio.gather(*(one.open() for one in every))
         try:
             await asyncio.to_thread(made.apart.init)
             await asyncio.to_thread(made.apart.start, *OWN)
-            made.servers = {name: Server(listened[0], commands.get(name, [])) for name, listened in ports.items()}
+            made.servers = {
+                name: Server(listened[0], commands.get(name, []), READY.get(name, "").format(listened[0]))
+                for name, listened in ports.items()
+            }
             yield made
         finally:
             await asyncio.to_thread(made.apart.close)
@@ -214,6 +229,10 @@ def _instances(apart: Apart) -> dict[str, Instance]:
         log = apart.folder / f"{name.replace(':', '-')}.log"
         apart.running[name] = Instance(name.partition(":")[0], name, _lasting_port(), log)
     return apart.running
+
+
+def _all(relays: dict[str, list[Relay]], seconds: dict[str, Relay]) -> list[Relay]:
+    return [one for several in relays.values() for one in several] + list(seconds.values())
 
 
 def _relay(target_port: int) -> Relay:

@@ -68,17 +68,15 @@ def service_app(name: str, keys: TokenKeys) -> FastAPI:
     return app
 
 
-async def serve(pipe: Connection) -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+async def gateway_parts(urls: dict[str, list[str]]) -> tuple[GatewayParts, str]:
+    """A gateway's parts in front of services at `urls`, on an empty store, and a key of an owner."""
     store, keys = open_store("sqlite://"), TokenKeys.random()
     await store.migrate()
     await store.directory.add_tenant(Tenant(TENANT, "bench", datetime.now(UTC)))
     key, secret = new_key(KeyOrder(TENANT, "", "bench", frozenset(ROLES["owner"])), datetime.now(UTC))
     async with store.begin(TENANT) as work:
         await work.keys.add(key)
-    services = Servers([Listener(service_app(name, keys), 0) for name in ("engine", "voice")])
-    await services.start()
-    urls = {name: [f"http://127.0.0.1:{port}"] for name, port in zip(("engine", "voice"), services.ports, strict=True)}
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     parts = GatewayParts(
         store,
         MemoryCache(SystemClock()),
@@ -89,16 +87,25 @@ async def serve(pipe: Connection) -> None:
         link=LinkOptions(probes=False),
         quotas=NO_QUOTA,
     )
+    return parts, secret
+
+
+async def serve(pipe: Connection) -> None:
+    urls: dict[str, list[str]] = {}
+    parts, secret = await gateway_parts(urls)
+    services = Servers([Listener(service_app(name, parts.service_keys), 0) for name in ("engine", "voice")])
+    await services.start()
+    urls |= {name: [f"http://127.0.0.1:{port}"] for name, port in zip(("engine", "voice"), services.ports, strict=True)}
     gateway = Servers([Listener(create_gateway(parts), 0)])
     await gateway.start()
     caller = Principal(TENANT, "bench", frozenset({"talk"}))
-    tokens = {name: ServiceTokens(keys).issue(caller, name) for name in urls}
+    tokens = {name: ServiceTokens(parts.service_keys).issue(caller, name) for name in urls}
     pipe.send({"gateway": f"http://127.0.0.1:{gateway.ports[0]}", "urls": urls, "secret": secret, "tokens": tokens})
     while not pipe.poll():
         await asyncio.sleep(0.2)
     await gateway.stop()
     await services.stop()
-    await store.close()
+    await parts.store.close()
 
 
 def serve_process(pipe: Connection) -> None:
