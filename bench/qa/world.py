@@ -16,7 +16,7 @@ from typing import Any
 from voiceagent.adapters.blobs.files import open_blobs
 from voiceagent.adapters.bus.memory import open_bus
 from voiceagent.adapters.cache.memory import open_cache
-from voiceagent.adapters.embed.minilm import MiniLmEmbedder, open_embed
+from voiceagent.adapters.embed.minilm import MODEL, MiniLmEmbedder
 from voiceagent.adapters.llm.llamacpp import open_llm
 from voiceagent.adapters.store.sql import open_store
 from voiceagent.adapters.vectors.local import open_vectors
@@ -114,7 +114,7 @@ async def world(folder: Path, scratch: Path) -> AsyncIterator[World]:
     models = ModelStore(local if local.exists() else default_root())
     store = open_store(f"sqlite:///{scratch}/store.db")
     await store.migrate()
-    embedder = open_embed("minilm:///", models=models)
+    embedder = MiniLmEmbedder(models.path(MODEL), polite=False)
     llm = open_llm("llamacpp:///?threads=1", models=models)
     parts = DocumentParts(
         store,

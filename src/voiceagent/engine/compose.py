@@ -50,6 +50,7 @@ async def compose(
     while passages and cost(grounded, count) > room_tokens:  # the best passages stay
         passages = passages[:-1]
         grounded = prompt.with_passages(current, passages)
+        count = await counts.counter(llm, (*start, *history, *current, *grounded), room_tokens)
     if cost(grounded, count) > room_tokens:
         raise InvalidInput("context_too_long", "what was said does not fit into the model's context")
     # The history's share does not depend on this turn's length, so that the prompt starts alike from turn to turn.
