@@ -1,0 +1,69 @@
+"""A scripted model server with OpenAI's chat API, as a process of its own: `python server.py PORT NAME FIRST_MS`.
+
+How it behaves is set by POST /mode: well, limited (429 with Retry-After), garbage (bytes that are no stream), half (cuts its answers off).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+
+from aiohttp import web
+
+WORDS = 12
+
+
+class Server:
+    def __init__(self, name: str, first_s: float) -> None:
+        self.name, self.first_s, self.mode, self.calls = name, first_s, "well", 0
+
+    async def set_mode(self, request: web.Request) -> web.Response:
+        self.mode, self.calls = (await request.json())["mode"], 0
+        return web.json_response({})
+
+    async def count(self, _: web.Request) -> web.Response:
+        return web.json_response({"calls": self.calls})
+
+    async def models(self, _: web.Request) -> web.Response:
+        return web.json_response({"object": "list", "data": [{"id": self.name}]})
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        self.calls += 1
+        await request.read()
+        if self.mode == "limited":
+            return web.json_response({"error": {"type": "rate_limit"}}, status=429, headers={"Retry-After": "2"})
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await asyncio.sleep(self.first_s)
+        if self.mode == "garbage":
+            await response.write(b"data: {<html>" + os.urandom(512) + b"\n\n")
+            return response
+        for word in range(WORDS):
+            text = f"{self.name}{word} "
+            await response.write(self._chunk({"content": text}))
+            await asyncio.sleep(0.002)
+            if self.mode == "half" and word == WORDS // 2 and request.transport is not None:
+                request.transport.abort()
+                return response
+        await response.write(self._chunk({}, "stop") + b"data: [DONE]\n\n")
+        return response
+
+    @staticmethod
+    def _chunk(delta: dict[str, str], finish: str | None = None) -> bytes:
+        return b"data: " + json.dumps({"choices": [{"delta": delta, "finish_reason": finish}]}).encode() + b"\n\n"
+
+
+def main() -> None:
+    server = Server(sys.argv[2], float(sys.argv[3]) / 1000)
+    app = web.Application()
+    app.router.add_post("/mode", server.set_mode)
+    app.router.add_get("/calls", server.count)
+    app.router.add_get("/v1/models", server.models)
+    app.router.add_post("/v1/chat/completions", server.chat)
+    web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)
+
+
+if __name__ == "__main__":
+    main()
