@@ -14,7 +14,7 @@ STAMP  := $(VENV)/.installed
 export VOICEAGENT_DATA__DIR   ?= $(CURDIR)/.data
 export VOICEAGENT_MODELS__DIR ?= $(CURDIR)/.cache/models
 
-.PHONY: help run demo models test check fix bench lock
+.PHONY: help run demo models test check fix bench lock sbom
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ fix: $(STAMP)-test ## put the style right
 bench: $(STAMP)-bench ## measure: latency beside a peer, accuracy, overheads; prints figures and ratios
 	@for run in bench/*/run.py bench/latency/barge_in.py; do echo "== $$run"; PYTHONPATH=. $(BIN)/python "$$run" $(ARGS) || exit 1; done
 	@echo "== bench.llm"; $(BIN)/python -m bench.llm $(ARGS)
+
+sbom: ## write voiceagent.cdx.json: every package, model and digest, by the locks (CycloneDX)
+	$(PYTHON) supply/sbom.py voiceagent.cdx.json
 
 lock: $(STAMP)-core ## choose versions and write requirements/*.txt with their hashes
 	$(PIP) uv==0.13.9
