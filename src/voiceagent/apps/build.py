@@ -38,6 +38,10 @@ ADAPTERS: dict[str, dict[str, str]] = {
         "memory": "voiceagent.adapters.bus.memory:open_bus",
         **dict.fromkeys(("redis", "rediss"), "voiceagent.adapters.bus.redis:open_bus"),
     },
+    "eventlog": {
+        "memory": "voiceagent.adapters.bus.memory_log:open_log",
+        **dict.fromkeys(("redis", "rediss"), "voiceagent.adapters.bus.redis_log:open_log"),
+    },
     "llm": {
         "llamacpp": "voiceagent.adapters.llm.llamacpp:open_llm",
         **dict.fromkeys((*_OPENAI, "azure+https"), "voiceagent.adapters.llm.openai:open_llm"),

@@ -27,6 +27,7 @@ from voiceagent.apps.commands import (
 )
 from voiceagent.apps.commands.backup import server as backup
 from voiceagent.apps.commands.custody import tls
+from voiceagent.apps.commands.events import letters
 from voiceagent.apps.commands.outcome import (
     EXIT_CODES,
     INTERRUPTED,
@@ -62,6 +63,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(encryption.app, name="encryption")
 app.add_typer(rights.app, name="privacy")
 app.add_typer(backup.app, name="backup")
+app.add_typer(letters.app, name="events")
 app.add_typer(tls.app, name="tls")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from voiceagent.apps.custody.rights import open_rights, routes
+from voiceagent.apps.events.courier import start_events
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.privacy import masked, subject_names
 from voiceagent.apps.run import Process
@@ -33,7 +34,8 @@ def service(parts: Parts) -> DocumentService:
 
 
 def start_worker(parts: Parts) -> None:
-    """Read uploaded documents in the background until the process ends."""
+    """Read uploaded documents in the background until the process ends, and carry events to who must hear of them."""
+    start_events(parts)
     parts.background(DocumentWorker(_document_parts(parts)).run(), name="document_worker")
 
 

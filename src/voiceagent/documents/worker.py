@@ -168,6 +168,7 @@ class DocumentWorker:
             if not superseded:
                 await work.documents.put(replace(ready, collection_id=now.collection_id))
                 before = str(now.metadata.get(MODEL_KEY, ""))
+                await work.outbox.add(self._event(job.tenant_id, "document_ready", ready.document_id))
             await work.jobs.complete(job)
         if superseded and now is ready:  # it was deleted while it was being read
             await erase(self._parts, job.tenant_id, ready.document_id)
@@ -290,11 +291,14 @@ class DocumentWorker:
             before = rows[-1].created_at
 
     async def _tell(self, tenant_id: str, kind: str, document_id: str, **data: str) -> None:
-        event = Event(new_id("evt"), tenant_id, kind, document_id, self._parts.clock.now(), dict(data))
+        event = self._event(tenant_id, kind, document_id, **data)
         try:
             await self._parts.bus.publish(event)
         except Problem as problem:  # a notice may be lost; the row says the same
             _log.info("notice_lost", code=problem.code)
+
+    def _event(self, tenant_id: str, kind: str, document_id: str, **data: str) -> Event:
+        return Event(new_id("evt"), tenant_id, kind, document_id, self._parts.clock.now(), dict(data))
 
     @asynccontextmanager
     async def _lease(self, job: Job) -> AsyncIterator[None]:

@@ -15,6 +15,7 @@ from voiceagent.ports.erasure import Ages, Erasures, Traces
 from voiceagent.ports.keys import Seals
 from voiceagent.ports.library import Collections, DocumentRows
 from voiceagent.ports.providers import Routing
+from voiceagent.ports.outbox import Outbox, Relay
 from voiceagent.ports.work import Jobs, Queue
 
 
@@ -151,6 +152,8 @@ class UnitOfWork(Protocol):
     @property
     def audit(self) -> Audit: ...
     @property
+    def outbox(self) -> Outbox: ...
+    @property
     def seals(self) -> Seals: ...
     @property
     def settings(self) -> Settings: ...
@@ -209,6 +212,9 @@ class Store(Protocol):
 
     @property
     def queue(self) -> Queue: ...
+
+    @property
+    def relay(self) -> Relay: ...
 
     async def ready(self) -> bool:
         """Whether a transaction would work now. Bounded to 2 s; never raises."""

@@ -117,7 +117,7 @@ async def test_a_restore_that_was_stopped_is_done_again(tmp_path: Path, monkeypa
     await restored(backup, new)
 
 
-async def test_another_root_key_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+async def test_another_root_key_is_refused_before_there_is_data_under_it(tmp_path: Path) -> None:
     old = settings_of(tmp_path / "old")
     await fill(old, turns=2, documents=1)
     checked = await verified(await backed_up(old, tmp_path / "backups"), backup_keys(old, make=False))

@@ -38,8 +38,8 @@ class RedisBus:
     def __init__(self, url: str, *, deadline_s: float = PUBLISH_S, prefix: str = "va:bus:") -> None:
         self._prefix = prefix
         self._deadline_s = deadline_s
-        self._writer = _client(url, deadline_s)
-        self._reader = _client(url, BLOCK_S + deadline_s)
+        self._writer = client(url, deadline_s)
+        self._reader = client(url, BLOCK_S + deadline_s)
         self._closed = asyncio.Event()
 
     async def publish(self, event: Event) -> None:
@@ -48,7 +48,7 @@ class RedisBus:
         stream = self._prefix + event.tenant_id
         try:
             async with asyncio.timeout(self._deadline_s), self._writer.pipeline(transaction=False) as pipeline:
-                pipeline.xadd(stream, {"event": _written(event)}, maxlen=BACKLOG, approximate=True)
+                pipeline.xadd(stream, {"event": written(event)}, maxlen=BACKLOG, approximate=True)
                 pipeline.expire(stream, KEPT_S)
                 await cancellable(pipeline.execute())
         except (RedisError, OSError, TimeoutError) as failure:
@@ -67,7 +67,7 @@ class RedisBus:
                 await self._pause()
                 continue
             for last_id, fields in entries:  # noqa: B007 - the id of the last entry is where the next read goes on
-                event = _read(fields)
+                event = event_in(fields)
                 if event is not None and event.tenant_id == tenant_id:
                     yield event
 
@@ -91,7 +91,8 @@ class RedisBus:
         await self._reader.aclose()
 
 
-def _client(url: str, socket_s: float) -> Redis:
+def client(url: str, socket_s: float) -> Redis:
+    """A client whose calls take at most `socket_s`. Raises Misconfigured `bus_url`."""
     try:
         return Redis.from_url(
             url, socket_timeout=socket_s, socket_connect_timeout=CONNECT_S, retry=Retry(NoBackoff(), 1), protocol=2
@@ -100,11 +101,12 @@ def _client(url: str, socket_s: float) -> Redis:
         raise Misconfigured("bus_url", "the bus's URL is redis://HOST:PORT/NUMBER") from failure
 
 
-def _written(event: Event) -> bytes:
+def written(event: Event) -> bytes:
+    """The event as an entry of a stream holds it."""
     return json.dumps(asdict(event) | {"at": event.at.isoformat()}, separators=(",", ":")).encode()
 
 
-def _read(fields: dict[bytes, bytes]) -> Event | None:
+def event_in(fields: dict[bytes, bytes]) -> Event | None:
     """The event in a stream entry; None for an entry that is not ours, since others may write to the same Redis."""
     try:
         values = json.loads(fields[b"event"])

@@ -16,6 +16,7 @@ from voiceagent.adapters.store.conversations import SqlAgents, SqlConversations
 from voiceagent.adapters.store.database import Database, Dialect, Mode
 from voiceagent.adapters.store.identities import SqlDirectory, SqlKeys, SqlSettings, SqlUsers
 from voiceagent.adapters.store.library import SqlCollections, SqlDocuments
+from voiceagent.adapters.store.outbox.events import SqlOutbox, SqlRelay
 from voiceagent.adapters.store.postgresql import Postgresql
 from voiceagent.adapters.store.rights.ages import SqlAges
 from voiceagent.adapters.store.rights.erasures import SqlErasures, SqlTraces
@@ -76,6 +77,10 @@ class SqlUnitOfWork:
         return SqlAudit(self._scope)
 
     @cached_property
+    def outbox(self) -> SqlOutbox:
+        return SqlOutbox(self._scope)
+
+    @cached_property
     def seals(self) -> SqlSeals:
         return SqlSeals(self._scope)
 
@@ -109,6 +114,7 @@ class SqlStore:
         self._clock = clock
         self.directory = SqlDirectory(self._database, clock, keys)
         self.queue = SqlQueue(self._database, clock)
+        self.relay = SqlRelay(self._database, clock)
 
     @asynccontextmanager
     async def begin(self, tenant_id: str, *, read_only: bool = False) -> AsyncIterator[SqlUnitOfWork]:

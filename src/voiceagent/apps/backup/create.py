@@ -16,7 +16,7 @@ from voiceagent.apps.backup.manifest import Manifest, TenantContent, wrapped, wr
 from voiceagent.apps.backup.objects import ObjectCopy, ObjectList
 from voiceagent.apps.backup.pieces import Seal, StreamWriter, synced
 from voiceagent.apps.backup.places import raw_blobs, raw_ring, read_small_files, recordings, shown_settings
-from voiceagent.apps.backup.secrets import BackupKeys, root_check
+from voiceagent.apps.backup.secrets import BackupKeys
 from voiceagent.apps.settings import Settings
 from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.crypto_envelope import fresh_key
@@ -113,7 +113,6 @@ class _Maker:
             revision=newest_revision(),
             wrapped_key=wrapped(keys, self._seal),
             key_check=keys.check,
-            root_check=root_check(self._settings),
             tenants={
                 tenant_id: content_of(content, copied.copied, tenant_id, key_ids.get(tenant_id, ()))
                 for tenant_id, content in cut.tenants.items()

@@ -34,7 +34,7 @@ class TenantContent:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One backup. key_check, root_check: which backup key and root key it needs.  revision: of the tables.
+    """One backup. key_check: which backup key it needs.  revision: of the tables.
 
     missing: objects that rows speak of and that were not there when it was made.
     """
@@ -46,7 +46,6 @@ class Manifest:
     revision: str
     wrapped_key: str
     key_check: str
-    root_check: str
     tenants: dict[str, TenantContent]
     settings: dict[str, Any] = field(default_factory=dict)
     missing: tuple[str, ...] = ()

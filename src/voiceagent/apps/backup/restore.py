@@ -13,7 +13,7 @@ from voiceagent.apps.backup.check import Checked, compared, named_in, pages_in
 from voiceagent.apps.backup.objects import ObjectCopy, put_objects
 from voiceagent.apps.backup.pieces import read_stream, synced, written
 from voiceagent.apps.backup.places import raw_blobs, raw_ring, small_files
-from voiceagent.apps.backup.secrets import root_check
+from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.run import RESTORING
 from voiceagent.apps.settings import Settings
 from voiceagent.documents.parts import INGEST
@@ -44,12 +44,6 @@ async def restore(settings: Settings, backup: Checked) -> Restored:
     Raises Conflict `restore_not_empty`, Misconfigured `root_key_wrong`, Problem `restore_differs`.
     """
     began_s = time.monotonic()
-    if backup.manifest.root_check and backup.manifest.root_check != root_check(settings):
-        raise Misconfigured(
-            "root_key_wrong",
-            "the backup needs the root key that its data was encrypted under at keys.url",
-            param="keys.url",
-        )
     blobs, ring, copy = await raw_blobs(settings), await raw_ring(settings), open_copy(settings.url("store"))
     try:
         result = await _Filling(settings, backup).filled(copy, blobs, ring)
@@ -92,6 +86,7 @@ class _Filling:
         self._put_files()
         if ring is not None:
             await self._put_keys(ring)
+            await self._try_keys()
         objects = await put_objects(self._stream("objects"), blobs)
         result = Restored(tenants=len(manifest.tenants), objects=len(objects.sha256s))
         await copy.fill(manifest.revision, self._pages(result))
@@ -131,6 +126,21 @@ class _Filling:
                 await ring.put(f"{tenant_id}/keys/destroyed", b"destroyed")
             else:
                 await put_objects(self._stream(f"keys.{tenant_id}"), ring)
+
+    async def _try_keys(self) -> None:
+        """Open the keys of every organisation, before there is any data under them. Raises Misconfigured `root_key_wrong`."""
+        sealed = [name for name, content in self._backup.manifest.tenants.items() if content.key_ids]
+        keys = await open_keys(self._settings, SystemClock(), make=False)
+        if keys is None:
+            if sealed:
+                raise Misconfigured("root_key_wrong", "the backup needs its root key at keys.url", param="keys.url")
+            return
+        try:
+            for tenant_id in sealed:
+                if tenant_id not in self._backup.erased:
+                    await keys.of(tenant_id)
+        finally:
+            await keys.close()
 
     def _pages(self, result: Restored) -> Iterator[RowPage]:
         for page in pages_in(self._backup.folder, self._backup.manifest, self._backup.seal):

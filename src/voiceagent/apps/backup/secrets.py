@@ -46,14 +46,6 @@ def backup_keys(settings: Settings, *, make: bool) -> BackupKeys:
     )
 
 
-def root_check(settings: Settings) -> str:
-    """Tells the root key of this installation from others; empty when nothing is encrypted, or it is not there."""
-    url = settings.filled(settings.keys.url)
-    if not url or url.startswith("vault") or _missing_file(url):  # a key in Vault is shown to nobody
-        return ""
-    return _derived(read_key(url), "root check").hex()[:16]
-
-
 def _derived(secret: bytes, purpose: str) -> bytes:
     return hmac.digest(secret, b"voiceagent backup\0" + purpose.encode(), hashlib.sha256)
 

@@ -62,7 +62,6 @@ def base(settings: Settings, keys: BackupKeys, folder: Path) -> Manifest:
         "",
         wrapped(keys, seal),
         keys.check,
-        "",
         {},
         pieces=tuple(writer.end()),
     )

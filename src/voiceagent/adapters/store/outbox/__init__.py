@@ -1,0 +1,1 @@
+"""The outbox: events as rows of the transaction that makes them true."""

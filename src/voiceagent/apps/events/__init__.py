@@ -1,0 +1,1 @@
+"""Events from the outbox to who must hear of them."""
