@@ -73,8 +73,8 @@ def problem_response(conn: HTTPConnection, problem: Problem) -> Response:
     else:
         status, media_type, body = problem.status, "application/problem+json", _rfc9457_body(problem, request_id)
     headers = {"cache-control": "no-store"}
-    if problem.retry_after_s is not None:
-        headers["retry-after"] = str(max(1, math.ceil(problem.retry_after_s)))
+    if problem.retry_after_s is not None or status == 429:
+        headers["retry-after"] = str(max(1, math.ceil(problem.retry_after_s or 1.0)))
     if isinstance(problem, Unauthenticated):
         headers["www-authenticate"] = "Bearer"
     return Response(json.dumps(body, ensure_ascii=False), status, headers, media_type)

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from voiceagent.kit.errors import RateLimited, Unavailable
 from voiceagent.web.context import context_of
 from voiceagent.web.limits import Limiter, LocalBuckets, Rate, gcra
+from voiceagent.web.problems import problem_response
 
 
 class HandClock:
@@ -137,3 +138,9 @@ async def test_a_dear_call_refused_leaves_cheap_ones_alone() -> None:
     assert await limiter.wait_s("a", rate, cost=5) == 1.0
     cache.wait_s = 0.0
     assert await limiter.wait_s("a", rate) == 0.0
+
+
+@pytest.mark.parametrize(("retry_after_s", "told"), [(None, "1"), (0.2, "1"), (7.3, "8")])
+def test_every_429_says_when_to_come_back(retry_after_s: float | None, told: str) -> None:
+    response = problem_response(a_request(), RateLimited("llm_rate_limited", "slow down", retry_after_s=retry_after_s))
+    assert (response.status_code, response.headers["retry-after"]) == (429, told)
