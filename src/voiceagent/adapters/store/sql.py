@@ -76,7 +76,7 @@ class SqlUnitOfWork:
     def audit(self) -> SqlAudit:
         return SqlAudit(self._scope)
 
-    @cached_property
+    @property
     def outbox(self) -> SqlOutbox:
         return SqlOutbox(self._scope)
 
