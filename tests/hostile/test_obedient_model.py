@@ -22,7 +22,7 @@ from voiceagent.domain.conversation import Message, ToolCall
 from voiceagent.domain.reply import ReplyRequest, ReplyText, ReplyToolCall, ToolSpec
 from voiceagent.domain.tool import ToolResult
 from voiceagent.engine.reply import EngineService
-from voiceagent.engine.router import Router
+from voiceagent.engine.routing.router import Router
 from voiceagent.engine.tools.policy import CALLS_A_TURN
 from voiceagent.engine.tools.rounds import ToolParts
 from voiceagent.ports.llm import ChatRequest
@@ -172,7 +172,9 @@ async def test_an_order_that_is_allowed_is_carried_out() -> None:
         request = ReplyRequest("ten_a", "usr_a", AGENT, (Message("user", "When do you open?"),), spoken=False)
         said = "".join([e.text async for e in engine.reply(request) if isinstance(e, ReplyText)])
         assert "Shall I note with text x?" in said
-        assert [use.tool.name for _, use, _ in tools.ran] == ["opening_hours"], "what would change something is asked for"
+        assert [use.tool.name for _, use, _ in tools.ran] == ["opening_hours"], (
+            "what would change something is asked for"
+        )
 
 
 async def test_a_yes_that_is_not_the_callers_own_word_sends_no_money() -> None:

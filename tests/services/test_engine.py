@@ -13,12 +13,16 @@ import httpx2 as httpx
 import pytest
 from starlette.requests import HTTPConnection
 from tests.support.engine_parts import EngineKit, engine_kit
+from tests.support.tool_parts import NotedTools
 
+from voiceagent.adapters.cache.memory import open_cache
 from voiceagent.adapters.embed.hashed import open_embed
 from voiceagent.adapters.llm.scripted import ScriptedAnswer
 from voiceagent.domain.conversation import ToolCall
 from voiceagent.domain.identity import ROLES, Principal
+from voiceagent.engine.reply import EngineService
 from voiceagent.engine.server import create_engine
+from voiceagent.engine.tools.rounds import ToolParts
 from voiceagent.kit.errors import Unauthenticated
 from voiceagent.ports.services_wire import REPLY_REQUEST
 
@@ -71,6 +75,7 @@ ROUTES = [
     ("GET", "/api/v1/agents", None),
     ("POST", "/api/v1/agents", {"name": "Mia"}),
     ("GET", "/api/v1/agents/default", None),
+    ("GET", "/api/v1/agents/tools", None),
     ("PUT", "/api/v1/agents/default", {"name": "Mia"}),
     ("DELETE", "/api/v1/agents/default", None),
     ("POST", "/internal/engine/open_conversation", {"agent_id": "", "conversation_id": None, "channel": "text"}),
@@ -283,3 +288,31 @@ async def test_ready_says_whether_store_and_model_answer(http: httpx.AsyncClient
     assert (await http.get("/health/ready")).json()["parts"] == {"store": True, "llm": True}
     await kit.llm.close()
     assert (await http.get("/health/ready")).status_code == 503
+
+
+async def test_an_agent_is_given_tools_that_exist_and_no_others(kit: EngineKit) -> None:
+    parts = kit.service.parts
+    noted = NotedTools()
+    tools = ToolParts(noted, open_cache("memory:///"), parts.store, parts.clock)
+    kit.script[:] = [
+        ScriptedAnswer(calls=(ToolCall("c", "opening_hours", '{"day": "monday"}'),), finish="tool_calls"),
+        ScriptedAnswer(text="From nine to five."),
+    ]
+    app = create_engine(EngineService(replace(parts, tools=tools)), auth=authenticate)
+    transport = httpx.ASGITransport(app=app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://t") as client:
+        client.headers["authorization"] = "Bearer owner"
+        listed = (await client.get("/api/v1/agents/tools")).json()["tools"]
+        assert [tool["name"] for tool in listed] == ["note", "opening_hours", "pay", "secret"]
+        assert set(listed[0]) == {"name", "description", "effect", "confirm"}
+        refused = await client.post("/api/v1/agents", json={"tools": ["opening_hours", "shell"]})
+        assert (refused.status_code, refused.json()["code"]) == (400, "unknown_tool")
+        made = (await client.post("/api/v1/agents", json={"name": "Mia", "tools": ["opening_hours"]})).json()
+        assert made["tools"] == ["opening_hours"]
+        assert (await client.get(f"/api/v1/agents/{made['agent_id']}")).json()["tools"] == ["opening_hours"]
+        body = {"model": made["agent_id"], "messages": [{"role": "user", "content": "When do you open?"}]}
+        answer = (await client.post("/v1/chat/completions", json=body)).json()
+    assert answer["choices"][0]["message"]["content"] == "From nine to five."
+    assert answer["choices"][0]["finish_reason"] == "stop"
+    [(caller, _, _)] = noted.ran
+    assert (caller.tenant_id, caller.subject) == ("ten_a", "usr_owner")

@@ -61,9 +61,9 @@ app.add_typer(config.app, name="config")
 app.add_typer(docs.app, name="docs")
 app.add_typer(audit.app, name="audit")
 app.add_typer(encryption.app, name="encryption")
-app.add_typer(rights.app, name="privacy")
 app.add_typer(backup.app, name="backup")
 app.add_typer(letters.app, name="events")
+app.add_typer(rights.app, name="privacy")
 app.add_typer(tls.app, name="tls")
 
 

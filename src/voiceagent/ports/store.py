@@ -14,8 +14,8 @@ from voiceagent.ports.audit import Audit
 from voiceagent.ports.erasure import Ages, Erasures, Traces
 from voiceagent.ports.keys import Seals
 from voiceagent.ports.library import Collections, DocumentRows
-from voiceagent.ports.providers import Routing
 from voiceagent.ports.outbox import Outbox, Relay
+from voiceagent.ports.providers import Routing
 from voiceagent.ports.work import Jobs, Queue
 
 

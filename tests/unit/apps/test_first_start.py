@@ -47,7 +47,9 @@ async def test_the_owner_and_two_keys_are_made_and_only_their_hashes_are_kept(st
     assert made.password not in owner.password_hash
 
 
-async def test_the_command_lines_key_may_do_what_its_commands_need_and_is_for_this_user_alone(store: Store, data_dir: Path) -> None:
+async def test_the_command_lines_key_may_do_what_its_commands_need_and_is_for_this_user_alone(
+    store: Store, data_dir: Path
+) -> None:
     await begun(store, data_dir)
     file = data_dir / "cli-key"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -18,7 +18,7 @@ from voiceagent.domain.conversation import Message, ToolCall
 from voiceagent.domain.reply import ReplyDone, ReplyEvent, ReplyRequest, ReplyText, ReplyToolCall, ToolSpec
 from voiceagent.domain.tool import ToolResult
 from voiceagent.engine.reply import EngineService
-from voiceagent.engine.router import Router
+from voiceagent.engine.routing.router import Router
 from voiceagent.engine.tools.policy import CALLS_A_TURN
 from voiceagent.engine.tools.rounds import ROUNDS, ToolParts
 from voiceagent.kit.errors import Conflict

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from voiceagent.domain.agent import DEFAULT_AGENT_ID, DEFAULT_INSTRUCTIONS, Agent
 from voiceagent.domain.identity import Principal
 from voiceagent.domain.provider import Asker
+from voiceagent.domain.tool import Tool
 from voiceagent.engine.conversations import agent_of
 from voiceagent.engine.reply import EngineService
 from voiceagent.kit.errors import InvalidInput, NotFound
@@ -75,12 +76,7 @@ def agent_routes(engine: EngineService) -> Router:
 
     @router.get("/tools")
     async def list_tools(caller: Reader) -> ToolList:
-        return ToolList(
-            tools=[
-                ToolSummary(name=tool.name, description=tool.description, effect=tool.effect, confirm=tool.confirm)
-                for tool in engine.parts.offered
-            ]
-        )
+        return ToolList(tools=[_summary(tool) for tool in engine.parts.offered])
 
     @router.post("", status_code=201)
     async def create_agent(settings: AgentSettings, request: Request, caller: Writer) -> Agent:
@@ -112,6 +108,10 @@ def agent_routes(engine: EngineService) -> Router:
             await work.audit.append(deed(request, "agent_deleted", agent_id))
 
     return router
+
+
+def _summary(tool: Tool) -> ToolSummary:
+    return ToolSummary(name=tool.name, description=tool.description, effect=tool.effect, confirm=tool.confirm)
 
 
 def _agent(engine: EngineService, caller: Principal, agent_id: str, settings: AgentSettings) -> Agent:

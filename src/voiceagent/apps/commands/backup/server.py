@@ -16,6 +16,8 @@ from voiceagent.apps.commands.outcome import out, print_json
 from voiceagent.apps.run import run
 from voiceagent.kit.errors import InvalidInput
 
+__all__ = ["app"]
+
 
 @app.command(epilog="Example: `voiceagent backup base`, once a week, beside `voiceagent backup wal`")
 def base(
