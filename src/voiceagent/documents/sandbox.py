@@ -12,7 +12,8 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, replace
-from math import isfinite
+from math import inf, isfinite
+from pathlib import Path
 from typing import IO, Any
 
 from voiceagent.documents.formats import FileFormat
@@ -27,6 +28,9 @@ _SLOW_NICENESS = 10
 """Above this process: a tenth of its share. With 19, a seventieth, a busy machine starves honest long files until their time is over."""
 
 _LEAST_PRIORITY = 19
+_STARVED_SHARE = 0.1
+"""Of its time by the clock. A child with less of a processor was kept waiting by others; ten endless ones on two cores have twice as much each."""
+
 _OCR_CPU_S = 120
 _OCR_WALL_S = 150.0
 _OCR_MEMORY_BYTES = 1024 * 1024 * 1024
@@ -36,6 +40,10 @@ class ParseFailed(InvalidInput):
     """The file cannot be read; `code` is one of docs/errors.md's document codes and stays with the document."""
 
     status = 422
+
+
+class ReaderStarved(ParseFailed):
+    """Time is over, but the machine was too busy to read: nothing is known about the file, another time may do."""
 
 
 class Sandbox:
@@ -49,7 +57,8 @@ class Sandbox:
     async def read(self, data: AsyncIterator[bytes], file_format: FileFormat, *, password: str = "") -> ParsedDocument:
         """What the file holds. The child ends with this call, whatever happens; a cancelled call kills it.
 
-        Raises ParseFailed with the reason as code, Unavailable `sandbox_unavailable` when no process can be started.
+        Raises ParseFailed with the reason as code (ReaderStarved when it never had its share of the processor), Unavailable
+        `sandbox_unavailable` when no process can be started.
         """
         async with self._slots:
             with tempfile.TemporaryFile() as file:
@@ -83,11 +92,22 @@ class Sandbox:
                 await _collect(child, collector)
                 await child.wait()
         except TimeoutError as error:
-            raise ParseFailed("time_limit", "the file takes too long to read") from error
+            starved = _cpu_used_s(child.pid) < _STARVED_SHARE * limits.wall_s
+            failure = ReaderStarved if starved else ParseFailed
+            raise failure("time_limit", "the file takes too long to read") from error
         finally:
             slow.cancel()
             await _end(child)
         return collector.document(child.returncode or 0)
+
+
+def _cpu_used_s(process_id: int) -> float:
+    """Processor seconds of a child and of what it started and saw end; infinite where the system does not tell."""
+    try:
+        told = Path(f"/proc/{process_id}/stat").read_bytes().rpartition(b") ")[2].split()
+        return sum(int(ticks) for ticks in told[11:15]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError):
+        return inf
 
 
 def _lower_priority(process_id: int) -> None:

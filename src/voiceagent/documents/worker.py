@@ -12,7 +12,7 @@ import structlog
 
 from voiceagent.documents.ingest import Ingest
 from voiceagent.documents.parts import ERASE, INGEST, MODEL_KEY, DocumentParts, file_blob, text_blob
-from voiceagent.documents.sandbox import ParseFailed
+from voiceagent.documents.sandbox import ParseFailed, ReaderStarved
 from voiceagent.documents.service import DocumentService, erase, is_of_model
 from voiceagent.documents.sweep import Sweeper
 from voiceagent.domain.document import Document
@@ -32,6 +32,7 @@ _BEAT_S = 8.0
 _IDLE_S = 0.5
 _STOP_S = 2.0
 _RETRY_S = (2.0, 15.0, 60.0)
+_STARVED_ATTEMPTS = 2
 PARK_S = 600.0
 _PARKED_S = 0.5
 _RECONCILE_S = 300.0
@@ -153,7 +154,10 @@ class DocumentWorker:
         try:
             ready = await self._ingest.run(job.tenant_id, document, progress)
         except ParseFailed as failure:
-            await self._fail(job, failure.code, failure.message)
+            if isinstance(failure, ReaderStarved) and job.attempt < _STARVED_ATTEMPTS:
+                await self._postpone(job, failure.code)
+            else:
+                await self._fail(job, failure.code, failure.message)
             return
         await self._publish_ready(job, ready)
 
