@@ -9,9 +9,11 @@ from voiceagent.adapters.stt.window import (
     FLOOR_FRAMES,
     FULL_FRAMES,
     PADDING_FRAMES,
+    SECOND_FRAMES,
     Floats,
     features,
     is_inaudible,
+    longer_frames,
     next_cut,
     short_frames,
     window,
@@ -70,3 +72,12 @@ def test_long_audio_is_cut_in_its_quietest_place() -> None:
 
 def test_long_audio_without_a_pause_is_cut_all_the_same() -> None:
     assert 15.0 <= next_cut(np.full(30 * RATE_HZ, 0.5, dtype=np.float32)) / RATE_HZ <= 28.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "frames"), [(0.1, SECOND_FRAMES), (10.0, SECOND_FRAMES), (10.1, FULL_FRAMES), (20.0, FULL_FRAMES)]
+)
+def test_a_second_look_sees_clearly_more(seconds: float, frames: int) -> None:
+    first = short_frames(int(seconds * 16_000))
+    assert longer_frames(first) == frames
+    assert longer_frames(first) >= first + PADDING_FRAMES

@@ -1,4 +1,4 @@
-"""One window of audio to words: Whisper run by CTranslate2 on a window cut to the utterance, and again on 30 s when in doubt."""
+"""One window of audio to words: Whisper run by CTranslate2 on a window cut to the utterance, and again on a longer one when in doubt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from ctranslate2.models import Whisper
 from voiceagent.adapters.stt.guards import Attempt, is_doubtful, is_silence, without_loops
 from voiceagent.adapters.stt.times import placed
 from voiceagent.adapters.stt.tokens import Vocabulary
-from voiceagent.adapters.stt.window import FULL_FRAMES, Floats, features, is_inaudible, short_frames, window
+from voiceagent.adapters.stt.window import (
+    FULL_FRAMES,
+    Floats,
+    features,
+    is_inaudible,
+    longer_frames,
+    short_frames,
+    window,
+)
 from voiceagent.domain.audio import SPEECH_RATE_HZ, Word
 from voiceagent.kit.errors import Misconfigured
 from voiceagent.kit.mel import HOP_SAMPLES
@@ -85,7 +93,7 @@ class Recogniser:
             and not wish.cancelled.is_set()
         ):
             # Without the caller's context, which may be what led the decoder astray.
-            run = _believed(run, self._run(window(spectrum, FULL_FRAMES), replace(wish, context=""), limit))
+            run = _believed(run, self._run(window(spectrum, longer_frames(frames)), replace(wish, context=""), limit))
         if is_silence(run.attempt):
             return Heard("", run.language, run.attempt.log_probability, run.attempt.no_speech)
         return self._heard(run, samples, wish.words)
