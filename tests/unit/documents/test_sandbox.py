@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
+import sys
+import time
 from typing import IO
 
 import pytest
@@ -40,9 +43,26 @@ async def test_a_reader_without_a_processor_says_nothing_about_the_file(monkeypa
     assert caught.value.code == "time_limit"
 
 
-@pytest.mark.parametrize("limits", [Limits(wall_s=4.0), Limits(cpu_s=1)])
-async def test_a_file_that_uses_up_its_time_is_at_fault(limits: Limits) -> None:
+async def test_a_file_that_uses_up_its_processor_time_is_at_fault() -> None:
     endless = dict(hostile_files("http://127.0.0.1:9"))["pdf_streams-form-calls-itself.pdf"]
     with pytest.raises(ParseFailed) as caught:
-        await Sandbox(ocr="", limits=limits).read(pieces(endless), FORMATS["pdf"])
+        await Sandbox(ocr="", limits=Limits(cpu_s=1)).read(pieces(endless), FORMATS["pdf"])
     assert (type(caught.value), caught.value.code) == (ParseFailed, "time_limit")
+
+
+async def test_a_file_that_is_not_read_in_time_with_a_fair_share_is_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_cpu_used_s", lambda _: 0.2)
+    endless = dict(hostile_files("http://127.0.0.1:9"))["pdf_streams-form-calls-itself.pdf"]
+    with pytest.raises(ParseFailed) as caught:
+        await Sandbox(ocr="", limits=Limits(wall_s=1.0)).read(pieces(endless), FORMATS["pdf"])
+    assert (type(caught.value), caught.value.code) == (ParseFailed, "time_limit")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="missing: Linux (/proc)")
+def test_the_processor_time_of_a_process_is_told() -> None:
+    before_s = time.process_time()
+    told_s = module._cpu_used_s(os.getpid())
+    children = os.times()
+    used_s = told_s - children.children_user - children.children_system
+    assert before_s - 0.1 <= used_s <= time.process_time() + 0.1
+    assert module._cpu_used_s(2**22 + 1) == math.inf

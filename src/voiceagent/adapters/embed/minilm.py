@@ -31,6 +31,9 @@ BATCH = 2
 _PASSAGE_QUEUE = 4_096
 _KEPT_QUESTIONS = 256
 _BULK_NICENESS = 10
+"""Above this process; it costs nothing while the processors are idle."""
+
+_LEAST_PRIORITY = 19
 
 Floats = NDArray[np.float32]
 
@@ -158,7 +161,8 @@ def _lower_priority_once() -> None:
         return
     _seen.lowered = True
     try:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BULK_NICENESS)
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(own + _BULK_NICENESS, _LEAST_PRIORITY))
     except OSError:  # a system where threads have no priority of their own; speed is all that is lost
         return
 
