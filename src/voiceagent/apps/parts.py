@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import cached_property
 from typing import Any, cast
 
 import structlog
@@ -36,6 +37,7 @@ from voiceagent.ports.turns import EndOfTurn
 from voiceagent.ports.vad import VoiceActivity
 from voiceagent.ports.vectors import VectorStore
 from voiceagent.web.app import AppOptions
+from voiceagent.web.jwt import TokenKeys
 from voiceagent.web.tokens import ServiceTokens
 
 CLOSE_S = 5.0
@@ -51,7 +53,6 @@ class Parts:
     def __init__(self, settings: Settings, *, apart: bool) -> None:
         self.settings = settings
         self.apart = apart
-        self.service_keys = service_keys(settings, apart=apart)
         self.tls = TlsContexts(settings.tls)
         self.clock: Clock = SystemClock()
         self.models = ModelStore(settings.models.dir.expanduser())
@@ -59,6 +60,11 @@ class Parts:
         self._drains: list[Callable[[], Awaitable[None]]] = []
         self._background = TaskScope("background")
         self.places = Places(settings)
+
+    @cached_property
+    def service_keys(self) -> TokenKeys:
+        """Raises Misconfigured `service_secret_missing` where services run apart; a command that calls none needs none."""
+        return service_keys(self.settings, apart=self.apart)
 
     async def open(self, *ports: str) -> None:
         """Open these ports side by side, after the keys. Raises the first problem, after the others have ended."""

@@ -139,6 +139,7 @@ def _own_signals(stop: asyncio.Event) -> None:
 @asynccontextmanager
 async def _parts(process: Process, settings: Settings) -> AsyncIterator[Parts]:
     parts = Parts(settings, apart=process.apart)
+    _ = parts.service_keys  # a missing secret is told before anything is opened
     try:
         yield parts
     finally:

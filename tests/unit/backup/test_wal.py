@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +27,7 @@ def _folder(path: Path) -> Path:
     if os.geteuid() == 0:
         shutil.chown(path, "postgres")
         for parent in path.parents:
-            if parent.stat().st_uid == 0 and str(parent).startswith(str(path.parents[2])):
+            if parent != Path(tempfile.gettempdir()) and parent.is_relative_to(tempfile.gettempdir()):
                 parent.chmod(0o755)
     return path
 

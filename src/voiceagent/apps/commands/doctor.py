@@ -129,8 +129,10 @@ def _memory() -> Finding:
 
 
 def _adapters(settings: Settings) -> Iterator[Finding]:
-    for port in (name for name in ADAPTERS if name in areas()):
+    for port in (name for name in ADAPTERS if name in areas() and "url" in areas()[name].model_fields):
         url = settings.url(port)
+        if not url:
+            continue  # a part that is off
         try:
             found(port, url)
         except Problem as problem:
