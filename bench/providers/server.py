@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import sys
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -35,20 +36,24 @@ class Server:
         if self.mode == "limited":
             return web.json_response({"error": {"type": "rate_limit"}}, status=429, headers={"Retry-After": "2"})
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
+        with suppress(ConnectionError):  # whoever asked a frozen server has gone when it thaws
+            await response.prepare(request)
+            await self._answer(request, response)
+        return response
+
+    async def _answer(self, request: web.Request, response: web.StreamResponse) -> None:
         await asyncio.sleep(self.first_s)
         if self.mode == "garbage":
             await response.write(b"data: {<html>" + os.urandom(512) + b"\n\n")
-            return response
+            return
         for word in range(WORDS):
             text = f"{self.name}{word} "
             await response.write(self._chunk({"content": text}))
             await asyncio.sleep(0.002)
             if self.mode == "half" and word == WORDS // 2 and request.transport is not None:
                 request.transport.abort()
-                return response
+                return
         await response.write(self._chunk({}, "stop") + b"data: [DONE]\n\n")
-        return response
 
     @staticmethod
     def _chunk(delta: dict[str, str], finish: str | None = None) -> bytes:

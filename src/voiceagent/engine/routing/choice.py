@@ -15,7 +15,8 @@ SMOOTHING = 0.2
 """Weight of the newest first token in the moving average."""
 LEAST_PATIENCE_S = 0.25
 PATIENCE_RATIO = 4.0
-"""A first token that takes four times as long as usual will hardly come: measured, scripted servers whose usual time doubles at most."""
+"""How many times its usual first token a provider is waited for while another could answer. Chosen, not measured: enough for one that
+is twice as slow as usual to be heard out, little enough for a frozen one to cost less than its deadline."""
 _PROMPT_SHARE, _ANSWER_SHARE = 0.8, 0.2
 """Tokens of a turn: four of the prompt for one of the answer, to compare prices before anything was counted."""
 _CHARS_A_TOKEN = 4
