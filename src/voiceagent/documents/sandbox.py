@@ -28,8 +28,9 @@ _SLOW_NICENESS = 10
 """Above this process: a tenth of its share. With 19, a seventieth, a busy machine starves honest long files until their time is over."""
 
 _LEAST_PRIORITY = 19
-_STARVED_SHARE = 0.1
-"""Of its time by the clock. A child with less of a processor was kept waiting by others; ten endless ones on two cores have twice as much each."""
+_STARVED_SHARE = 0.04
+"""Of its time by the clock: one second, which reads 400 pages. A child with less was kept waiting by others. A larger share would give endless
+files a second chance, too, wherever a machine is busy."""
 
 _OCR_CPU_S = 120
 _OCR_WALL_S = 150.0

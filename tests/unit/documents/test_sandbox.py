@@ -39,7 +39,7 @@ async def test_a_reader_without_a_processor_says_nothing_about_the_file(monkeypa
 
     monkeypatch.setattr(module, "_start", stopped)
     with pytest.raises(ReaderStarved) as caught:
-        await Sandbox(ocr="", limits=Limits(wall_s=2.0)).read(pieces(b"Honest words."), FORMATS["txt"])
+        await Sandbox(ocr="", limits=Limits(wall_s=5.0)).read(pieces(b"Honest words."), FORMATS["txt"])
     assert caught.value.code == "time_limit"
 
 
