@@ -7,18 +7,27 @@ import json
 import zipfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2 as httpx
 import pytest
 from tests.unit.rights.test_erasure import TENANT, House, house
 
+from voiceagent.adapters.store.audit import SqlAudit
+from voiceagent.domain.conversation import Turn
 from voiceagent.domain.identity import ROLES, Principal
+from voiceagent.domain.pii.replace import TOKEN
+from voiceagent.engine.conversations import ConversationLog
+from voiceagent.engine.privacy import TurnPseudonyms
+from voiceagent.kit.errors import Unavailable
+from voiceagent.kit.ids import new_id
 from voiceagent.rights.holds import Retention
 from voiceagent.rights.routes import privacy_routes
 from voiceagent.rights.worker import RightsWorker
 from voiceagent.web.app import create_app
 
+REVEAL = "/api/v1/privacy/reveal"
 BOSS = Principal(TENANT, "usr_boss", ROLES["owner"], "user")
 
 
@@ -121,3 +130,107 @@ async def test_others_may_not(home: House, role: str) -> None:
         for method, path in (("POST", "erasures"), ("GET", "erasures"), ("POST", "exports"), ("GET", "holds")):
             answer = await client.request(method, f"/api/v1/privacy/{path}", json={"subject": "usr_y"})
             assert answer.status_code == 403, path
+
+
+# --- turning pseudonyms back ------------------------------------------------------------------------------------------
+
+SAID = "My card is 4111 1111 1111 1111, I am Anna Kowalska."
+
+
+async def pseudonymous(home: House, caller: Principal, tenant: str = TENANT) -> tuple[str, list[str]]:
+    """A conversation with one turn that is stored without personal data; the pseudonyms in it."""
+    log = ConversationLog(home.parts.store, None, home.parts.clock, TurnPseudonyms(b"s" * 48))
+    opened = await log.open(caller, "", None, "text")
+    name = opened.conversation.conversation_id
+    turn = Turn(new_id("turn"), name, SAID, "Thank you.", "Thank you.", "answered", datetime.now(UTC))
+    await log.record(caller, turn)
+    async with home.parts.store.begin(tenant, read_only=True) as work:
+        (stored,) = await work.conversations.turns(name, last=5)
+    assert "4111" not in stored.asked and "Anna" not in stored.asked
+    return name, [found.group() for found in TOKEN.finditer(stored.asked)]
+
+
+def wanted(name: str, pseudonyms: list[str]) -> dict[str, object]:
+    return {"conversation_id": name, "pseudonyms": pseudonyms, "reason": "ticket 12"}
+
+
+async def test_pseudonyms_are_turned_back_with_one_record_each_time(home: House) -> None:
+    ann = await home.person()
+    name, pseudonyms = await pseudonymous(home, ann)
+    async with door(home) as client:
+        for count in (1, 2):
+            told = await client.post(REVEAL, json=wanted(name, [*pseudonyms, "[card:bbbbbbbbbb]"]))
+            assert told.status_code == 200 and told.headers["cache-control"] == "no-store"
+            assert sorted(told.json()["originals"].values()) == ["4111 1111 1111 1111", "Anna Kowalska"]
+            assert (await actions(home)).count("pii_revealed") == count
+    async with home.parts.store.begin(TENANT, read_only=True) as work:
+        entry = (await work.audit.page(before_id=None, limit=1))[0]
+    assert (entry.action, entry.subject, entry.object_id) == ("pii_revealed", BOSS.subject, name)
+    assert entry.data == {"asked": 3, "told": 2, "kinds": "card,person", "reason": "ticket 12"}
+
+
+async def test_what_pseudonyms_stand_for_lies_sealed_and_goes_with_the_tenants_keys(
+    home: House, tmp_path: Path
+) -> None:
+    name, pseudonyms = await pseudonymous(home, await home.person())
+    stored = b"".join(path.read_bytes() for path in (tmp_path / "data").glob("voiceagent.db*"))
+    assert pseudonyms[0].encode() not in stored and b"4111 1111" not in stored and b"Kowalska" not in stored
+    assert home.parts.keys is not None
+    await home.parts.keys.destroy(TENANT)
+    async with door(home) as client:
+        assert (await client.post(REVEAL, json=wanted(name, pseudonyms))).status_code == 403
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+async def test_only_the_scope_turns_back(home: House, role: str) -> None:
+    name, pseudonyms = await pseudonymous(home, await home.person())
+    scopes = ROLES[role]
+    async with door(home, Principal(TENANT, "usr_else", scopes, "user")) as client:
+        told = await client.post(REVEAL, json=wanted(name, pseudonyms))
+    assert told.status_code == (200 if role == "owner" else 403)
+    assert ("pii_revealed" in await actions(home)) == (role == "owner")
+
+
+async def test_the_scope_alone_opens_ones_own_conversations_and_no_other_organisations(home: House) -> None:
+    ann = await home.person()
+    name, pseudonyms = await pseudonymous(home, ann)
+    narrow = frozenset({"pii:reveal"})
+    for caller, status in (
+        (Principal(TENANT, ann.subject, narrow, "user"), 200),
+        (Principal(TENANT, "usr_else", narrow, "user"), 404),
+        (Principal("ten_b", ann.subject, ROLES["owner"], "user"), 404),
+    ):
+        async with door(home, caller) as client:
+            assert (await client.post(REVEAL, json=wanted(name, pseudonyms))).status_code == status
+
+
+@pytest.mark.parametrize(
+    "body", [{"pseudonyms": []}, {"pseudonyms": ["4111"]}, {"pseudonyms": ["[card:bbbbbbbbbb]"] * 101}, {"reason": ""}]
+)
+async def test_a_wish_that_is_none_is_refused_and_nothing_recorded(home: House, body: dict[str, object]) -> None:
+    name, pseudonyms = await pseudonymous(home, await home.person())
+    async with door(home) as client:
+        assert (await client.post(REVEAL, json=wanted(name, pseudonyms) | body)).status_code == 422
+    assert "pii_revealed" not in await actions(home)
+
+
+async def test_without_its_record_nothing_is_told(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, pseudonyms = await pseudonymous(home, await home.person())
+
+    async def fails(*_: object) -> None:
+        raise Unavailable("store_unavailable", "no room for a record")
+
+    monkeypatch.setattr(SqlAudit, "append", fails)
+    async with door(home) as client:
+        told = await client.post(REVEAL, json=wanted(name, pseudonyms))
+    assert told.status_code == 503 and "4111" not in told.text
+
+
+async def test_of_an_erased_person_nothing_can_be_turned_back(home: House) -> None:
+    ann, _ = await home.person(), await home.person("owner")
+    name, pseudonyms = await pseudonymous(home, ann)
+    await home.erased(ann.subject)
+    async with door(home) as client:
+        assert (await client.post(REVEAL, json=wanted(name, pseudonyms))).status_code == 404
+    async with home.parts.store.begin(TENANT, read_only=True) as work:
+        assert await work.seals.originals(name) == {}

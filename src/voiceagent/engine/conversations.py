@@ -12,7 +12,7 @@ from voiceagent.domain.conversation import Conversation, Turn
 from voiceagent.domain.erasure import SubjectNames
 from voiceagent.domain.events import Event
 from voiceagent.domain.identity import Principal
-from voiceagent.engine.privacy import TurnPseudonyms
+from voiceagent.engine.privacy import Originals, TurnPseudonyms
 from voiceagent.kit.clock import Clock
 from voiceagent.kit.errors import InvalidInput, NotFound, Problem
 from voiceagent.kit.ids import new_id
@@ -69,12 +69,15 @@ class ConversationLog:
 
     async def record(self, principal: Principal, turn: Turn) -> None:
         """As ports.services.Engine.record."""
+        originals: Originals = ()
         if self._pseudonyms is not None:
-            turn = await self._pseudonyms.redacted(principal.tenant_id, turn)
+            turn, originals = await self._pseudonyms.redacted(principal.tenant_id, turn)
         async with self._store.begin(principal.tenant_id) as work:
             if self._owners.get((principal.tenant_id, turn.conversation_id)) != principal.subject:
                 await self._seen(work, principal, turn.conversation_id)
             await work.conversations.put_turn(turn)
+            if originals:
+                await work.seals.keep_originals(turn.turn_id, originals)
         await self._tell(principal, "turn_committed", turn.conversation_id)
 
     async def _seen(self, work: UnitOfWork, principal: Principal, conversation_id: str) -> Conversation:

@@ -42,6 +42,7 @@ FORWARDED = (
     Forwarded("/api/v1/documents", "documents", "documents:read", "documents:write", 110 * _MIB),
     Forwarded("/api/v1/collections", "documents", "documents:read", "documents:write"),
     Forwarded("/api/v1/search", "documents", "documents:read", "documents:read"),
+    Forwarded("/api/v1/privacy/reveal", "documents", "pii:reveal", "pii:reveal"),
     Forwarded("/api/v1/privacy", "documents", "privacy:write", "privacy:write"),
     Forwarded("/api/v1/ask", "engine", "documents:read", "documents:read"),
 )

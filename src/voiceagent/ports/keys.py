@@ -79,3 +79,11 @@ class Seals(Protocol):
         Rows stay readable throughout, and what is stored meanwhile is not touched. Idempotent: it may stop anywhere and begin again.
         """
         ...
+
+    async def keep_originals(self, turn_id: str, originals: tuple[tuple[str, str], ...]) -> bool:
+        """Keep (pseudonym, what it stands for) of a stored turn, sealed, until the turn goes; replaces. False, and nothing kept, without keys."""
+        ...
+
+    async def originals(self, conversation_id: str) -> dict[str, str]:
+        """What the pseudonyms in the turns of a conversation stand for; {} when nothing is kept. Raises Problem `sealed_data_broken`."""
+        ...

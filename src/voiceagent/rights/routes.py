@@ -26,6 +26,7 @@ from voiceagent.rights.holds import (
 from voiceagent.rights.parts import RightsParts
 from voiceagent.rights.requests import request_erasure, subject_of
 from voiceagent.rights.retention import approved
+from voiceagent.rights.reveal import reveal_routes
 from voiceagent.web.app import Router
 from voiceagent.web.auth import require
 from voiceagent.web.deeds import deed
@@ -113,6 +114,7 @@ def privacy_routes(parts: RightsParts, default: Retention, words: Words | None =
     _add_export(router, parts, words)
     _add_retention(router, parts, default)
     _add_holds(router, parts)
+    router.include_router(reveal_routes(parts), prefix="")
     return router
 
 

@@ -8,6 +8,7 @@ from tests.support.engine_parts import engine_kit
 
 from voiceagent.domain.conversation import Turn
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.pii.replace import restore
 from voiceagent.engine.privacy import TurnPseudonyms
 from voiceagent.engine.reply import EngineParts, EngineService
 from voiceagent.engine.routing.router import Router
@@ -23,18 +24,19 @@ def turn(conversation_id: str, *, asked: str = SAID, answer: str = ANSWER, heard
 
 async def test_question_answer_and_what_was_heard_are_replaced_and_nothing_else() -> None:
     before = turn("conv_1", heard="Thank you Anna Kowalska, I wr")
-    after = await TurnPseudonyms(SECRET).redacted("t1", before)
+    after, originals = await TurnPseudonyms(SECRET).redacted("t1", before)
     for text in (after.asked, after.answer, after.heard):
         assert "Kowalska" not in text and "four" not in text and "@" not in text
     assert after.asked.startswith("my card is [card:")
+    assert restore(after.asked, originals) == before.asked and restore(after.answer, originals) == before.answer
     assert after.turn_id == before.turn_id and after.state == before.state
 
 
 async def test_one_person_has_one_pseudonym_in_a_tenant_and_another_elsewhere() -> None:
     pseudonyms = TurnPseudonyms(SECRET)
-    first = await pseudonyms.redacted("t1", turn("c", asked="I am Anna Kowalska."))
-    again = await TurnPseudonyms(SECRET).redacted("t1", turn("c", asked="Here is Anna Kowalska!"))
-    other = await pseudonyms.redacted("t2", turn("c", asked="I am Anna Kowalska."))
+    first, _ = await pseudonyms.redacted("t1", turn("c", asked="I am Anna Kowalska."))
+    again, _ = await TurnPseudonyms(SECRET).redacted("t1", turn("c", asked="Here is Anna Kowalska!"))
+    other, _ = await pseudonyms.redacted("t2", turn("c", asked="I am Anna Kowalska."))
     name = first.asked.removeprefix("I am ").removesuffix(".")
     assert name.startswith("[person:")
     assert name in again.asked
@@ -42,7 +44,7 @@ async def test_one_person_has_one_pseudonym_in_a_tenant_and_another_elsewhere() 
 
 
 async def test_a_long_turn_is_replaced_too() -> None:
-    after = await TurnPseudonyms(SECRET).redacted("t1", turn("c", answer=f"{ANSWER} " * 200))
+    after, _ = await TurnPseudonyms(SECRET).redacted("t1", turn("c", answer=f"{ANSWER} " * 200))
     assert "Kowalska" not in after.answer
 
 
@@ -57,3 +59,5 @@ async def test_the_store_never_gets_the_words() -> None:
         (stored,) = again.turns
         assert "Kowalska" not in repr(stored) and "@" not in repr(stored)
         assert "[person:" in stored.answer
+        async with kit.store.begin("ten_a", read_only=True) as work:
+            assert await work.seals.originals(name) == {}, "without keys nothing is kept that could bring words back"

@@ -237,6 +237,15 @@ outbox = _tenant_table(
     Index(None, "published_at", "created_at"),
 )
 
+turn_originals = _tenant_table(
+    "turn_originals",
+    "turn_id",
+    Column("originals", Plain, nullable=False),
+    _row_key(),
+    ForeignKeyConstraint(["tenant_id", "turn_id"], ["turns.tenant_id", "turns.turn_id"], ondelete="CASCADE"),
+)
+"""What the pseudonyms of a turn stand for, always sealed; it goes with the turn."""
+
 audit = _tenant_table(
     "audit",
     "entry_id",

@@ -1,11 +1,20 @@
-"""Puts the keys of a tenant's rows under the tenant's newest key, some rows a transaction, so that an older one can be destroyed."""
+"""Puts the keys of a tenant's rows under the tenant's newest key, some rows a transaction, so that an older one can be destroyed.
+
+And keeps what is stored only where it is sealed: the words that pseudonyms stand for.
+"""
 
 from __future__ import annotations
 
 from sqlalchemy import Table, bindparam, func, select, update
 
-from voiceagent.adapters.store.scope import Scope, mine, param
+from voiceagent.adapters.store.scope import Scope, mine, param, upsert
 from voiceagent.adapters.store.sealing.rows import ROW_KEY, SEALED, id_of
+from voiceagent.adapters.store.tables import turn_originals, turns
+
+_OF_CONVERSATION = select(turn_originals).where(
+    mine(turn_originals),
+    turn_originals.c.turn_id.in_(select(turns.c.turn_id).where(mine(turns, "conversation_id"))),
+)
 
 
 class SqlSeals:
@@ -20,6 +29,17 @@ class SqlSeals:
             if done:
                 return done
         return 0
+
+    async def keep_originals(self, turn_id: str, originals: tuple[tuple[str, str], ...]) -> bool:
+        if self._scope.seal is None:
+            return False
+        row = {"turn_id": turn_id, "originals": [list(pair) for pair in originals]}
+        await self._scope.put(upsert(self._scope.dialect, turn_originals), row)
+        return True
+
+    async def originals(self, conversation_id: str) -> dict[str, str]:
+        rows = await self._scope.rows(_OF_CONVERSATION, conversation_id=conversation_id)
+        return {name: original for row in rows for name, original in row["originals"]}
 
     async def _rewrapped(self, table: Table, old_key_id: str, limit: int) -> int:
         seal = self._scope.seal

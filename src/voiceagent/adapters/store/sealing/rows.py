@@ -11,7 +11,15 @@ from sqlalchemy import Table
 from sqlalchemy.types import JSON
 
 from voiceagent.adapters.store.columns import clean, json_text
-from voiceagent.adapters.store.tables import conversations, documents, providers, second_factors, turns, users
+from voiceagent.adapters.store.tables import (
+    conversations,
+    documents,
+    providers,
+    second_factors,
+    turn_originals,
+    turns,
+    users,
+)
 from voiceagent.kit.crypto_envelope import broken, context_of, decrypted, encrypted, fresh_key
 from voiceagent.kit.errors import Misconfigured
 from voiceagent.ports.keys import Keys
@@ -27,6 +35,7 @@ SEALED: dict[Table, tuple[str, ...]] = {
     conversations: ("title",),
     providers: ("api_key",),
     users: ("email",),
+    turn_originals: ("originals",),
 }
 """Columns with what people said, wrote or keep secret. None of them is searched in SQL; a person's e-mail is found by its `blind` form."""
 
