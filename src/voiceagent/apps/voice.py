@@ -7,7 +7,9 @@ from pathlib import Path
 
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.run import Process
+from voiceagent.kit.errors import Misconfigured
 from voiceagent.ports.services import Engine
+from voiceagent.voice.bleep.recordings import Bleeper
 from voiceagent.voice.server import VoiceServerParts, create_voice
 from voiceagent.voice.sessions import SessionLimits, Sessions
 from voiceagent.voice.stage import VoiceParts
@@ -39,7 +41,13 @@ def _sessions(parts: Parts, engine: Engine) -> Sessions:
     shared = VoiceParts(parts.stt, parts.tts, parts.vad, parts.turns, engine, parts.clock)
     folder = Path(settings.recordings.dir).expanduser() if settings.recordings.dir else None
     limits = SessionLimits(settings.limits.sessions, settings.recordings.max_bytes)
-    return Sessions(shared, recordings=folder, limits=limits, keys=parts.keys)
+    bleeper = None
+    if folder is not None and settings.privacy.bleep:
+        if not parts.stt.capabilities.words:
+            raise Misconfigured("bleep_needs_word_times", "stt.url gives no word times", param="privacy.bleep")
+        bleeper = Bleeper(folder, parts.stt, parts.keys)
+        parts.background(bleeper.run(), name="bleeper")
+    return Sessions(shared, recordings=folder, limits=limits, keys=parts.keys, bleeper=bleeper)
 
 
 async def _compose(parts: Parts) -> Sequence[Listener]:

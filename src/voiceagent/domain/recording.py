@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 ABOUT_FILE = "about.json"
+RAW_FILE = "raw"
+"""Lies, empty, beside sound whose personal data is still to be bleeped: nobody is given such a recording."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ README = (
     "documents.json: the documents that this person uploaded.\n"
     "recordings/: sound and log of recorded sessions.\n"
 )
+NOT_READY = "Personal data in this recording is still to be replaced by a tone: ask again later.\n"
 
 
 class _Sink(io.RawIOBase):
@@ -73,6 +74,9 @@ async def exported(
         file.writestr("conversations.jsonl", "".join(f"{line}\n" for line in lines))
         yield sink.taken()
         for recording in await asyncio.to_thread(parts.recordings.of, tenant_id, subject):
+            if not recording.is_final:
+                file.writestr(f"recordings/{recording.recording_id}/not-ready.txt", NOT_READY)
+                continue
             keys = (await parts.keys.of(tenant_id)).keys if parts.keys is not None else {}
             for name, data in (await asyncio.to_thread(opened, recording, keys)).items():
                 file.writestr(f"recordings/{recording.recording_id}/{name}", data)

@@ -10,7 +10,7 @@ from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 
-from voiceagent.domain.recording import ABOUT_FILE, RecordingAbout, unpacked
+from voiceagent.domain.recording import ABOUT_FILE, RAW_FILE, RecordingAbout, unpacked
 from voiceagent.kit.crypto_envelope import WrappingKey
 from voiceagent.kit.crypto_frames import opened_frames
 
@@ -28,6 +28,11 @@ class Recording:
     @property
     def recording_id(self) -> str:
         return self.folder.name
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it may be given away: its personal data is bleeped, or need not be."""
+        return not (self.folder / RAW_FILE).exists()
 
 
 class Recordings:

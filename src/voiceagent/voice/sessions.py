@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from voiceagent.domain.identity import Principal
-from voiceagent.domain.recording import RecordingAbout
+from voiceagent.domain.recording import RAW_FILE, RecordingAbout
 from voiceagent.kit.crypto_frames import SealedFrames
 from voiceagent.kit.errors import Unavailable
 from voiceagent.kit.ids import new_id
 from voiceagent.kit.offload import Offload
 from voiceagent.ports.keys import Keys
 from voiceagent.voice import metrics
+from voiceagent.voice.bleep.recordings import Bleeper
 from voiceagent.voice.messages import SessionSettings
 from voiceagent.voice.recorder import Recorder
 from voiceagent.voice.rules import rules_of
@@ -33,7 +34,10 @@ class SessionLimits:
 
 
 class Sessions:
-    """Opens and counts sessions. recordings: folder of the flight recorder, None for no recordings.  keys: encrypt them."""
+    """Opens and counts sessions. recordings: folder of the flight recorder, None for no recordings.  keys: encrypt them.
+
+    bleeper: is told when a recording can be bleeped; None: they stay as they were heard.
+    """
 
     def __init__(
         self,
@@ -42,8 +46,10 @@ class Sessions:
         recordings: Path | None = None,
         limits: SessionLimits | None = None,
         keys: Keys | None = None,
+        bleeper: Bleeper | None = None,
     ) -> None:
         self._keys = keys
+        self._bleeper = bleeper
         self._parts = parts
         self._recordings = recordings
         self._limits = limits or SessionLimits()
@@ -76,7 +82,7 @@ class Sessions:
         finally:
             self._opening -= 1
         session = VoiceSession(self._parts, principal, opened, settings, recorder)
-        session.on_close(lambda: self._forget(session))
+        session.on_close(lambda: self._forget(session, recorder))
         self._live[session.session_id] = session
         metrics.SESSIONS.set(len(self._live))
         return session
@@ -91,8 +97,10 @@ class Sessions:
         await asyncio.gather(*(session.close("draining") for session in tuple(self._live.values())))
         self._writer.close()
 
-    def _forget(self, session: VoiceSession) -> None:
+    def _forget(self, session: VoiceSession, recorder: Recorder | None) -> None:
         self._live.pop(session.session_id, None)
+        if recorder is not None and self._bleeper is not None:
+            self._bleeper.ended(recorder.folder.name)
         if not self._live and self._empty is not None:
             self._empty.set()
         metrics.SESSIONS.set(len(self._live))
@@ -105,7 +113,10 @@ class Sessions:
         about = RecordingAbout(tenant_id, principal.subject, conversation_id, datetime.now(UTC))
         if self._keys is not None:
             seal = SealedFrames((await self._keys.of(tenant_id)).active, "recording", tenant_id, recording_id)
-        return Recorder(self._recordings / recording_id, rules_of(settings), self._writer, seal, about)
+        recorder = Recorder(self._recordings / recording_id, rules_of(settings), self._writer, seal, about)
+        if self._bleeper is not None:
+            (recorder.folder / RAW_FILE).touch(mode=0o600)
+        return recorder
 
 
 def _make_room(recordings: Path, most_bytes: int) -> None:

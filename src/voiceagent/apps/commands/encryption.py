@@ -18,6 +18,7 @@ from voiceagent.apps.run import run
 from voiceagent.apps.settings import Settings
 from voiceagent.domain.audit import AuditEntry
 from voiceagent.domain.identity import DEFAULT_TENANT_ID
+from voiceagent.domain.recording import RAW_FILE
 from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.crypto_envelope import WrappingKey
 from voiceagent.kit.crypto_frames import opened_frames
@@ -140,6 +141,8 @@ def open_recording(
 
 
 def _opened_files(recording: Path, to: Path, keys: Mapping[str, WrappingKey], tenant: str) -> list[str]:
+    if (recording / RAW_FILE).exists():
+        raise InvalidInput("bad_recording", "its personal data is still to be bleeped", param="recording")
     try:
         files = {path.name: path.read_bytes() for path in sorted(recording.iterdir()) if path.is_file()}
         to.mkdir(mode=0o700)

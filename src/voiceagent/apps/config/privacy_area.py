@@ -29,6 +29,11 @@ class PrivacySettings(Area):
         description="Where it is replaced, comma-separated: logs (masks), transcripts (turns are stored with pseudonyms), prompts (models "
         "elsewhere see pseudonyms; answers get the words back), exports and index (masks). Empty: nowhere.",
     )
+    bleep: bool = Field(
+        False,
+        description="After each call, put a tone where personal data is heard in its recording, by the times of the recognised words, and keep "
+        "the shape of the words alone in its log. Until that is done nobody is given the recording.",
+    )
     secret: SecretStr = Field(
         SecretStr(""),
         description="Makes pseudonyms and the keyed hashes of the erased: 32 characters or more, the same for all services. Empty: drawn once "

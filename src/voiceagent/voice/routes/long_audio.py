@@ -21,10 +21,11 @@ _SMOOTH_FRAMES = 10
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What was recognised of a part of a recording that starts `start_s` after its beginning."""
+    """What was recognised of a part of a recording that starts `start_s` after its beginning and lasts `duration_s`."""
 
     start_s: float
     transcript: Transcript
+    duration_s: float = 0.0
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -48,7 +49,7 @@ async def transcribe(stt: SpeechToText, pcm: bytes, hints: Hints) -> AsyncIterat
     words = hints.words and stt.capabilities.words
     for start_s, part in cut(pcm, min(PIECE_S, stt.capabilities.max_s)):
         transcript = await stt.transcribe(part, language=hints.language, prompt=hints.prompt, words=words)
-        yield Piece(start_s, transcript)
+        yield Piece(start_s, transcript, len(part) / _BYTES_A_SECOND)
 
 
 async def words_of(stt: SpeechToText, pcm: bytes, language: str | None = None) -> str:

@@ -1,0 +1,1 @@
+"""Personal data out of the recordings of calls, after they have ended."""
