@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
+import zipfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,19 +15,26 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from tests.support.virtual_time import LoopClock
+from tests.unit.rights.test_erasure import TENANT, house
+from tests.unit.voice.test_sessions import CALLER, OpeningBrain
+from tests.voice.call import Ears as Heard
+from tests.voice.call import Judge, Script, Vad, Voice
 
 from voiceagent.adapters.blobs.files import open_blobs
 from voiceagent.adapters.keys.roots import open_keys
 from voiceagent.adapters.stt.whisper import open_stt as open_whisper
+from voiceagent.apps.commands.encryption import _opened_files
 from voiceagent.domain.audio import Transcript, Word
 from voiceagent.domain.pii.bleep import Interval
 from voiceagent.domain.recording import RAW_FILE, RecordingAbout
 from voiceagent.kit.crypto_frames import SealedFrames
-from voiceagent.kit.errors import Unavailable
+from voiceagent.kit.errors import InvalidInput, Unavailable
 from voiceagent.kit.offload import Offload
 from voiceagent.models.store import ModelStore
 from voiceagent.ports.keys import Keys
 from voiceagent.ports.stt import SttCapabilities
+from voiceagent.rights.export import exported
 from voiceagent.rights.recordings import Recordings, opened
 from voiceagent.voice.bleep.recordings import LEFT_BEHIND_S, Bleeper
 from voiceagent.voice.bleep.spoken import utterances
@@ -33,6 +42,8 @@ from voiceagent.voice.bleep.tone import TONE_HZ, bleeped, shape_of
 from voiceagent.voice.messages import ReplySound, SessionSettings, TranscriptDelta
 from voiceagent.voice.recorder import Recorder
 from voiceagent.voice.rules import rules_of
+from voiceagent.voice.sessions import Sessions
+from voiceagent.voice.stage import VoiceParts
 
 RATE_HZ, AGENT_HZ = 16_000, 24_000
 DATA = Path(os.environ.get("VOICEAGENT_DATA", str(Path(__file__).parents[4] / "shared" / "data"))) / "audio"
@@ -252,3 +263,30 @@ async def test_a_number_that_real_people_said_cannot_be_recognised_any_more(
         assert "ask not what your country can do for you" in kept
     finally:
         await stt.close()
+
+
+async def test_a_call_with_a_bleeper_leaves_a_recording_that_becomes_final_after_it(tmp_path: Path) -> None:
+    bleeper = Bleeper(tmp_path, Ears())
+    ears = Heard(Script())
+    parts = VoiceParts(ears, Voice(), Vad(ears), Judge(ears), OpeningBrain(), LoopClock())  # type: ignore[arg-type]
+    admitted = Sessions(parts, recordings=tmp_path, bleeper=bleeper)
+    session = await admitted.open(CALLER, SessionSettings(), None, "default")
+    session.on_frame(noise(1.0, RATE_HZ))
+    (one,) = Recordings(tmp_path).all(CALLER.tenant_id)
+    assert not one.is_final and await bleeper.run_all() == 0
+    await session.close("hung_up")
+    assert await bleeper.run_all() == 1 and one.is_final
+    await admitted.drain(within_s=0.0)
+
+
+async def test_nobody_is_given_what_is_not_bleeped_yet(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        ann = await home.person()
+        folder = await home.is_recorded(ann, noise(0.1, RATE_HZ))
+        (folder / RAW_FILE).touch()
+        pieces = [piece async for piece in exported(home.rights, TENANT, ann.subject)]
+        names = zipfile.ZipFile(io.BytesIO(b"".join(pieces))).namelist()
+        assert [name for name in names if name.startswith("recordings/")] == [f"recordings/{folder.name}/not-ready.txt"]
+        with pytest.raises(InvalidInput, match="bleeped"):
+            _opened_files(folder, tmp_path / "to", {}, TENANT)
+        assert not (tmp_path / "to").exists()
