@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from voiceagent.adapters.llm.llamacpp_process import ChildSettings
+from voiceagent.adapters.llm.llamacpp import ChildSettings
 from voiceagent.domain.agent import DEFAULT_INSTRUCTIONS
 from voiceagent.models.store import ModelStore, default_root
 

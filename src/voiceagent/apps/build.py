@@ -45,6 +45,7 @@ ADAPTERS: dict[str, dict[str, str]] = {
     "llm": {
         "llamacpp": "voiceagent.adapters.llm.llamacpp:open_llm",
         **dict.fromkeys((*_OPENAI, "azure+https"), "voiceagent.adapters.llm.openai:open_llm"),
+        "transformers": "voiceagent.adapters.llm.transformers:open_llm",
         "scripted": "voiceagent.adapters.llm.scripted:open_llm",
     },
     "stt": {

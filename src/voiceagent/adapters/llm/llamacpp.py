@@ -6,15 +6,17 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiohttp
 
+from voiceagent.adapters.llm.child import Child, ModelProcess
 from voiceagent.adapters.llm.estimate import estimate_tokens
-from voiceagent.adapters.llm.llamacpp_process import ChildSettings, LlamaCppProcess, gguf_at
 from voiceagent.adapters.llm.openai import OpenAiLlm, OpenAiServer
 from voiceagent.domain.conversation import Message
+from voiceagent.kit.crypto import random_token
 from voiceagent.kit.errors import Misconfigured, Problem
 from voiceagent.ports.llm import ChatDelta, ChatRequest, LlmCapabilities
 from voiceagent.ports.models import ModelPaths
@@ -26,6 +28,19 @@ _PARALLEL = 2
 _MAX_THREADS = 8
 _WARM_S = 10.0
 _COUNT_S = 1.0
+_START_S = 120.0
+"""Longest wait for a child to load its model; a 135M model takes about 1 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSettings:
+    """What the child is told on its stdin. context_tokens: of each of the `parallel` slots. threads: for reading and writing."""
+
+    model: str
+    context_tokens: int
+    parallel: int
+    threads: int
+    api_key: str = field(default_factory=random_token, repr=False)
 
 
 def open_llm(url: str, *, models: ModelPaths) -> LlamaCppLlm:
@@ -78,7 +93,8 @@ class LlamaCppLlm:
             extra=(("return_progress", True), ("cache_prompt", True)),
         )
         self._client = OpenAiLlm(server)
-        self._child = LlamaCppProcess(settings, self._connect)
+        child = Child("voiceagent.adapters.llm.llamacpp_server", asdict(settings), settings.threads, _START_S)
+        self._child = ModelProcess(child, self._connect)
         self._warming: asyncio.Task[None] | None = None
 
     @property
@@ -147,3 +163,17 @@ class LlamaCppLlm:
 
     def _connect(self, address: str) -> None:
         self._client.move_to(f"{address}/v1")
+
+
+def gguf_at(file: Path) -> Path:
+    """`file`, or the one GGUF file in that folder. Raises Misconfigured `model_missing` or `model_corrupt`."""
+    try:
+        if file.is_dir():
+            file = next(iter(sorted(file.glob("*.gguf"))), file)
+        with file.open("rb") as opened:
+            magic = opened.read(4)
+    except OSError as error:
+        raise Misconfigured("model_missing", f"the model file {file.name} cannot be read") from error
+    if magic != b"GGUF":
+        raise Misconfigured("model_corrupt", f"{file.name} is not a GGUF model file")
+    return file

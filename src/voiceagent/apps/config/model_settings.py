@@ -15,7 +15,7 @@ class LlmSettings(Area):
     url: DataUrl = Field(
         "llamacpp:///",
         description="llamacpp:/// (bundled), llamacpp:///FILE.gguf, openai+https://HOST/v1?model=...&key_env=NAME, "
-        "azure+https://NAME.openai.azure.com?deployment=...&api_version=...&key_env=NAME, transformers:///FOLDER.",
+        "azure+https://NAME.openai.azure.com?deployment=...&api_version=...&key_env=NAME, transformers:///FOLDER[?context=N] (the extra transformers).",
     )
     fallback_url: str = Field("", description="Asked when the first model does not begin to answer; empty for none.")
 

@@ -1,4 +1,4 @@
-"""The life of the child process that holds the model: start, wait until it listens, start again when it dies, end. No chat in here."""
+"""The life of a child process that holds a model: start, wait until it listens, start again when it dies, end. No chat in here."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
-from voiceagent.kit.crypto import random_token
-from voiceagent.kit.errors import Misconfigured, Unavailable
+from voiceagent.kit.errors import Unavailable
 from voiceagent.kit.tasks import TaskScope
 
 _log = structlog.get_logger(__name__)
 
-START_S = 120.0
-"""Longest wait for a child to load its model; a 135M model takes about 1 s."""
 _BACK_OFF_S = (0.2, 1.0, 5.0, 15.0, 30.0)
 _STEADY_S = 60.0
 """A child that lived this long starts again without a wait."""
@@ -28,23 +25,26 @@ _INHERITED = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH", "SYSTEMRO
 
 
 @dataclass(frozen=True, slots=True)
-class ChildSettings:
-    """What the child is told on its stdin. context_tokens: of each of the `parallel` slots. threads: for reading and writing."""
+class Child:
+    """What is started. module: run as `python -m`, see child_side.py.  settings: told on its stdin, its API key among them.
 
-    model: str
-    context_tokens: int
-    parallel: int
+    threads: that it computes with.  start_s: longest wait for it to load its model.  environment: beside what every child gets.
+    """
+
+    module: str
+    settings: Mapping[str, Any] = field(repr=False)
     threads: int
-    api_key: str = field(default_factory=random_token, repr=False)
+    start_s: float
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
-class LlamaCppProcess:
-    """Keeps one child alive from the first `address` on. `listening` is told each new address, so that clients can be made for it."""
+class ModelProcess:
+    """Keeps one child alive from the first `start` or `wait` on. `listening` is told each new address, so that a client can call it."""
 
-    def __init__(self, settings: ChildSettings, listening: Callable[[str], None]) -> None:
-        self._settings = settings
+    def __init__(self, child: Child, listening: Callable[[str], None]) -> None:
+        self._child = child
         self._listening = listening
-        self._tasks = TaskScope("llamacpp", self._broken)
+        self._tasks = TaskScope("llm_child", self._broken)
         self._process: asyncio.subprocess.Process | None = None
         self._up = asyncio.Event()
         self._down = False
@@ -96,11 +96,11 @@ class LlamaCppProcess:
     async def _live(self) -> None:
         """One child, from its start to its end; it is gone and reaped when this returns or is cancelled."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "voiceagent.adapters.llm.llamacpp_server"),
+            *(sys.executable, "-m", self._child.module),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            env=_environment(self._settings.threads),
+            env=_environment(self._child),
         )
         self._process = process
         try:
@@ -116,8 +116,8 @@ class LlamaCppProcess:
     async def _address(self, process: asyncio.subprocess.Process) -> str:
         assert process.stdin is not None and process.stdout is not None  # noqa: S101  # both are pipes, see above
         try:
-            process.stdin.write(json.dumps(asdict(self._settings)).encode() + b"\n")
-            async with asyncio.timeout(START_S):
+            process.stdin.write(json.dumps(dict(self._child.settings)).encode() + b"\n")
+            async with asyncio.timeout(self._child.start_s):
                 answer = json.loads(await process.stdout.readline() or b"{}")
         except (OSError, ValueError, TimeoutError) as error:
             raise Unavailable("llm_unavailable", "the local model did not start") from error
@@ -144,21 +144,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def _environment(threads: int) -> dict[str, str]:
+def _environment(child: Child) -> dict[str, str]:
     """Only what a Python process needs: no keys, no settings. Threads that wait must sleep, or they take the cores that carry audio."""
     kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    return kept | {"OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": str(threads)}
-
-
-def gguf_at(file: Path) -> Path:
-    """`file`, or the one GGUF file in that folder. Raises Misconfigured `model_missing` or `model_corrupt`."""
-    try:
-        if file.is_dir():
-            file = next(iter(sorted(file.glob("*.gguf"))), file)
-        with file.open("rb") as opened:
-            magic = opened.read(4)
-    except OSError as error:
-        raise Misconfigured("model_missing", f"the model file {file.name} cannot be read") from error
-    if magic != b"GGUF":
-        raise Misconfigured("model_corrupt", f"{file.name} is not a GGUF model file")
-    return file
+    return kept | {"OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": str(child.threads)} | dict(child.environment)
