@@ -57,6 +57,7 @@ lock: $(STAMP)-core ## choose versions and write requirements/*.txt with their h
 	$(UV) pyproject.toml --extra test --extra distributed -c requirements/core.txt -o requirements/test.txt
 	$(UV) pyproject.toml --extra distributed -c requirements/test.txt -o requirements/distributed.txt
 	$(UV) pyproject.toml --extra bench -c requirements/test.txt -o requirements/bench.txt
+	$(UV) pyproject.toml --extra transformers -c requirements/test.txt -o requirements/transformers.txt
 
 # --- the environment: each stamp is as new as what was installed --------------------------------------------------------
 
