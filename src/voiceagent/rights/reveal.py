@@ -51,7 +51,8 @@ def reveal_routes(parts: RightsParts) -> Router:
             known = await work.seals.originals(wanted.conversation_id)
             told = {name: known[name] for name in wanted.pseudonyms if name in known}
             kinds = ",".join(sorted({name[1:].partition(":")[0] for name in told}))
-            data = {"asked": len(wanted.pseudonyms), "told": len(told), "kinds": kinds, "reason": wanted.reason}
+            data: dict[str, str | int | bool | None] = {"asked": len(wanted.pseudonyms), "told": len(told)}
+            data |= {"kinds": kinds, "reason": wanted.reason}
             await work.audit.append(deed(request, "pii_revealed", wanted.conversation_id, **data))
         response.headers["Cache-Control"] = "no-store"
         return Revealed(originals=told)
