@@ -12,7 +12,6 @@ from typing import IO
 
 import pytest
 import uvloop
-from tests.hostile.corpus import hostile_files
 from tests.support.documents_kit import pieces
 
 from voiceagent.documents import sandbox as module
@@ -43,18 +42,32 @@ async def test_a_reader_without_a_processor_says_nothing_about_the_file(monkeypa
     assert caught.value.code == "time_limit"
 
 
-async def test_a_file_that_uses_up_its_processor_time_is_at_fault() -> None:
-    endless = dict(hostile_files("http://127.0.0.1:9"))["pdf_streams-form-calls-itself.pdf"]
+ENDLESS = """
+import json, sys
+from voiceagent.documents.parse import jail
+from voiceagent.documents.parse.blocks import Limits
+jail.enter(Limits(**json.loads(sys.argv[2])["limits"]))
+while True:
+    pass
+"""
+
+
+async def test_a_file_that_uses_up_its_processor_time_is_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def endless(file: IO[bytes], name: str, options: str) -> asyncio.subprocess.Process:
+        command = ("-I", "-X", "utf8", "-c", ENDLESS, name, options)
+        pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.DEVNULL}
+        return await asyncio.create_subprocess_exec(sys.executable, *command, stdin=file.fileno(), **pipes)
+
+    monkeypatch.setattr(module, "_start", endless)
     with pytest.raises(ParseFailed) as caught:
-        await Sandbox(ocr="", limits=Limits(cpu_s=1)).read(pieces(endless), FORMATS["pdf"])
+        await Sandbox(ocr="", limits=Limits(cpu_s=1)).read(pieces(b"Honest words."), FORMATS["txt"])
     assert (type(caught.value), caught.value.code) == (ParseFailed, "time_limit")
 
 
 async def test_a_file_that_is_not_read_in_time_with_a_fair_share_is_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_cpu_used_s", lambda _: 0.2)
-    endless = dict(hostile_files("http://127.0.0.1:9"))["pdf_streams-form-calls-itself.pdf"]
-    with pytest.raises(ParseFailed) as caught:
-        await Sandbox(ocr="", limits=Limits(wall_s=1.0)).read(pieces(endless), FORMATS["pdf"])
+    with pytest.raises(ParseFailed) as caught:  # no process starts as fast as that
+        await Sandbox(ocr="", limits=Limits(wall_s=0.01)).read(pieces(b"Honest words."), FORMATS["txt"])
     assert (type(caught.value), caught.value.code) == (ParseFailed, "time_limit")
 
 

@@ -15,7 +15,7 @@ PADDING_S = 0.08
 """Word times of the recogniser are good to a few hundredths; a sliver of a digit gives it away."""
 _NUMBER_FIGURES = 7
 """Recognisers group the figures of a number that was said as they like ("848073 427 4"): so many in words that follow each other are one."""
-_FIGURES = re.compile(r"[(+]*\d+(?:[-./]\d+)*[),.;:?!]*")
+_FIGURES = re.compile(r"[(+]*+\d++(?:[-./]\d++)*+[),.;:?!]*+")
 
 
 @dataclass(frozen=True, slots=True)
