@@ -256,6 +256,20 @@ async def test_probes_notice_a_service_that_died() -> None:
             assert await problem_of(answer) == (503, "service_unavailable")
 
 
+async def test_a_gateway_is_not_ready_before_every_service_has_answered_once() -> None:
+    async with gateway_rig(link=LinkOptions(probes=True)) as rig:
+        async with asyncio.timeout(20):
+            while not all(
+                rig.app.state.gateway.links.to(name).all[0].heard for name in ("engine", "voice", "documents")
+            ):
+                await asyncio.sleep(0.02)
+        async with rig.client.get("/health/ready") as answer:
+            assert answer.status == 200
+        rig.app.state.gateway.links.to("voice").move_to(["http://127.0.0.1:9"])
+        async with rig.client.get("/health/ready") as answer:
+            assert answer.status == 503, "it was not asked yet, so nobody knows"
+
+
 async def test_services_take_nobody_without_a_service_token(rig: Rig) -> None:
     _, headers = await rig.key()
     async with aiohttp.ClientSession() as stranger:

@@ -4,30 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 
 import structlog
 import typer
 from typer.exceptions import TyperException
 
-from voiceagent.apps.commands import (
-    admin,
-    ask,
-    audit,
-    config,
-    docs,
-    doctor,
-    encryption,
-    init,
-    keys,
-    models,
-    rights,
-    start,
-    talk,
-    users,
-)
-from voiceagent.apps.commands.backup import server as backup
-from voiceagent.apps.commands.custody import tls
-from voiceagent.apps.commands.events import letters
 from voiceagent.apps.commands.outcome import (
     EXIT_CODES,
     INTERRUPTED,
@@ -38,33 +20,58 @@ from voiceagent.apps.commands.outcome import (
     exit_code,
     tell_problem,
 )
-from voiceagent.apps.routing import commands as providers
 from voiceagent.kit.errors import Problem
 from voiceagent.kit.log import configure_logging
 
-app = typer.Typer(
-    name="voiceagent",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    help="People talk, in real time, with an AI agent that knows their documents.",
-    epilog=EXIT_CODES,
-)
-for _group in (start, init, ask, talk, doctor, admin):
-    _group.register(app)
-app.add_typer(models.app, name="models")
-app.add_typer(keys.app, name="keys")
-app.add_typer(users.app, name="users")
-app.add_typer(providers.app, name="providers")
-app.add_typer(config.app, name="config")
-app.add_typer(docs.app, name="docs")
-app.add_typer(audit.app, name="audit")
-app.add_typer(encryption.app, name="encryption")
-app.add_typer(backup.app, name="backup")
-app.add_typer(letters.app, name="events")
-app.add_typer(rights.app, name="privacy")
-app.add_typer(tls.app, name="tls")
+_COMMANDS = "voiceagent.apps.commands"
+_START, _ADMIN = f"{_COMMANDS}.start", f"{_COMMANDS}.admin"
+PLAIN = {
+    "up": _START,
+    "serve": _START,
+    "demo": _START,
+    "init": f"{_COMMANDS}.init",
+    "ask": f"{_COMMANDS}.ask",
+    "talk": f"{_COMMANDS}.talk",
+    "doctor": f"{_COMMANDS}.doctor",
+    "version": f"{_COMMANDS}.doctor",
+    "migrate": _ADMIN,
+}
+"""Commands by name, each with the module whose `register` adds it."""
+GROUPS = {
+    "models": f"{_COMMANDS}.models",
+    "keys": f"{_COMMANDS}.keys",
+    "users": f"{_COMMANDS}.users",
+    "providers": "voiceagent.apps.routing.commands",
+    "config": f"{_COMMANDS}.config",
+    "docs": f"{_COMMANDS}.docs",
+    "audit": f"{_COMMANDS}.audit",
+    "encryption": f"{_COMMANDS}.encryption",
+    "backup": f"{_COMMANDS}.backup.server",
+    "events": f"{_COMMANDS}.events.letters",
+    "privacy": f"{_COMMANDS}.rights",
+    "tls": f"{_COMMANDS}.custody.tls",
+}
+"""Groups of commands by name, each with the module that holds them as `app`."""
+
+
+def app_for(name: str = "") -> typer.Typer:
+    """The program with the command or group `name` alone, or whole: who asks for one need not wait for the code of all others."""
+    app = typer.Typer(
+        name="voiceagent",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        help="People talk, in real time, with an AI agent that knows their documents.",
+        epilog=EXIT_CODES,
+    )
+    app.callback()(lambda: None)  # so that a single command keeps its name
+    known = name in PLAIN or name in GROUPS
+    for module in dict.fromkeys(PLAIN[one] for one in PLAIN if not known or one == name):
+        import_module(module).register(app)
+    for one in (one for one in GROUPS if not known or one == name):
+        app.add_typer(import_module(GROUPS[one]).app, name=one)
+    return app
 
 
 def main() -> None:
@@ -77,6 +84,7 @@ def run(arguments: list[str]) -> int:
     as_json = "--json" in arguments
     configure_logging(level="warning", format="console")  # until a command has read the settings
     try:
+        app = app_for(next((one for one in arguments if not one.startswith("-")), ""))
         result = app(arguments, prog_name="voiceagent", standalone_mode=False)
         return result if isinstance(result, int) else OK
     except Problem as problem:

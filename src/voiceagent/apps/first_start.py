@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from voiceagent.apps.settings import KEY_FILE
 from voiceagent.domain.identity import DEFAULT_TENANT_ID, Tenant, User
 from voiceagent.gateway.identity.keys import KeyOrder, new_key
 from voiceagent.gateway.identity.passwords import Passwords
@@ -16,7 +17,6 @@ from voiceagent.kit.errors import Conflict, Misconfigured
 from voiceagent.kit.ids import new_id
 from voiceagent.ports.store import Store
 
-KEY_FILE = "cli-key"
 FIRST_KEY_SCOPES = frozenset(
     {"talk", "conversations:read", "documents:read", "documents:write", "agents:read", "agents:write"}
 )

@@ -10,14 +10,13 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import structlog
-import uvloop
 
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.settings import Settings
@@ -49,11 +48,6 @@ class Process:
     prepare: Callable[[Parts], Awaitable[Any]] | None = None
     announce: Callable[[Parts, Any], None] | None = None
     apart: bool = True
-
-
-def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run `coroutine` on uvloop to its end."""
-    return uvloop.run(coroutine)
 
 
 def leave() -> NoReturn:
@@ -187,9 +181,3 @@ def _full(folder: Path, free_bytes: int) -> StorageFull:
     return StorageFull(
         "storage_full", f"only {free_bytes // 2**20} MB are free for {folder}; free some and start again"
     )
-
-
-def warn(lines: Sequence[str]) -> None:
-    """Tell the operator, loudly, before anything else is printed."""
-    for line in lines:
-        print(f"WARNING: {line}", file=sys.stderr)  # noqa: T201 - stands above the log, which may go elsewhere

@@ -22,6 +22,10 @@ from voiceagent.apps.config.privacy_area import PrivacySettings, RecordingsSetti
 APP = "voiceagent"
 
 
+KEY_FILE = "cli-key"
+"""In the data folder: an API key for whoever owns this machine, so that the command line needs none."""
+
+
 class DataSettings(Area):
     """Where what must be kept is kept."""
 

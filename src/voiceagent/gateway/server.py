@@ -93,7 +93,10 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _ready(gateway: Gateway) -> dict[str, bool]:
+    """A service that is asked whether it lives must have said so once: the first callers would come too early."""
+    links = gateway.links
     services = {
-        name: any(upstream.answers for upstream in gateway.links.to(name).all) for name in gateway.links.services
+        name: any(one.answers and (one.heard or not links.options.probes) for one in links.to(name).all)
+        for name in links.services
     }
     return {"store": await gateway.store.ready()} | services

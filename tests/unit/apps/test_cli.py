@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
-from voiceagent.apps.cli import app, run
+from voiceagent.apps.cli import GROUPS, PLAIN, app_for, run
 from voiceagent.apps.settings import setting_names
 
 
@@ -32,7 +34,7 @@ def commands(group: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[
             yield (*path, name), command
 
 
-ALL = list(commands(get_command(app)))
+ALL = list(commands(get_command(app_for())))
 
 
 @pytest.mark.parametrize("path", [path for path, _ in ALL], ids=" ".join)
@@ -168,3 +170,25 @@ def test_doctor_finds_what_is_wrong(capsys: pytest.CaptureFixture[str], tmp_path
 def test_version_is_a_number(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["version"]) == 0
     assert capsys.readouterr().out.strip().replace(".", "").isdigit()
+
+
+WHOLE = get_command(app_for())
+
+
+def test_the_whole_has_every_command_and_group() -> None:
+    assert set(WHOLE.commands) == {*PLAIN, *GROUPS}
+
+
+@pytest.mark.parametrize("name", [*PLAIN, *GROUPS])
+def test_a_command_loaded_alone_is_the_one_of_the_whole(name: str) -> None:
+    alone = get_command(app_for(name))
+    assert set(alone.commands) <= {name} | {one for one in PLAIN if PLAIN[one] == PLAIN.get(name)}
+    inside = [[path for path, _ in commands(made.commands[name])] for made in (alone, WHOLE)]
+    assert inside[0] == inside[1]
+    assert alone.commands[name].get_short_help_str() == WHOLE.commands[name].get_short_help_str()
+
+
+def test_asking_about_documents_does_not_load_the_platform() -> None:
+    code = "import sys; from voiceagent.apps.cli import app_for; app_for('docs'); print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"sqlalchemy", "fastapi", "ctranslate2", "voiceagent.gateway.server"} & set(told.stdout.split())

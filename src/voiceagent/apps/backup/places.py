@@ -9,10 +9,9 @@ from urllib.parse import unquote
 
 from voiceagent.apps.build import opened
 from voiceagent.apps.custody.signing import KEY_FILE as SIGNING_FILE
-from voiceagent.apps.first_start import KEY_FILE
 from voiceagent.apps.keyring import TOKEN_FILE
 from voiceagent.apps.privacy import SECRET_FILE
-from voiceagent.apps.settings import Settings
+from voiceagent.apps.settings import KEY_FILE, Settings
 from voiceagent.ports.blobs import BlobStore
 
 

@@ -23,10 +23,9 @@ from voiceagent.apps.commands.options import (
     gateway_url,
     loaded,
 )
-from voiceagent.apps.commands.outcome import out, plain, print_json
+from voiceagent.apps.commands.outcome import out, plain, print_json, run
 from voiceagent.apps.commands.realtime import Asked
 from voiceagent.apps.commands.realtime import ask as ask_gateway
-from voiceagent.apps.run import run
 from voiceagent.domain.audio import SPEECH_RATE_HZ, WIRE_PCM
 from voiceagent.kit.errors import InvalidInput, StorageFull
 from voiceagent.voice.codec import Encoder

@@ -13,11 +13,10 @@ from voiceagent.adapters.anchors.file import anchors_path, read_anchors
 from voiceagent.adapters.anchors.lines import Reading
 from voiceagent.apps.build import opened
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
-from voiceagent.apps.commands.outcome import OK, REFUSED, err, out, plain, print_json
+from voiceagent.apps.commands.outcome import OK, REFUSED, err, out, plain, print_json, run
 from voiceagent.apps.custody.signing import audit_signer
 from voiceagent.apps.custody.verification import TenantReport
 from voiceagent.apps.custody.verification import verify as verified
-from voiceagent.apps.run import run
 from voiceagent.domain.trail.check import Anchor
 from voiceagent.kit.errors import InvalidInput
 from voiceagent.ports.store import Store

@@ -10,11 +10,10 @@ import typer
 
 from voiceagent.apps.build import opened
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
-from voiceagent.apps.commands.outcome import out, print_json
+from voiceagent.apps.commands.outcome import out, print_json, run
 from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.custody.rotation import SealedObjects, rotate
 from voiceagent.apps.custody.rotation import rotate_root as rotate_root_key
-from voiceagent.apps.run import run
 from voiceagent.apps.settings import Settings
 from voiceagent.domain.audit import AuditEntry
 from voiceagent.domain.identity import DEFAULT_TENANT_ID

@@ -8,12 +8,11 @@ from typing import Annotated
 
 import typer
 
+from voiceagent.apps.commands.outcome import warn
 from voiceagent.apps.config import guards, layers
 from voiceagent.apps.config.layers import Loaded
-from voiceagent.apps.first_start import KEY_FILE
 from voiceagent.apps.privacy import log_redaction
-from voiceagent.apps.run import warn
-from voiceagent.apps.settings import Settings
+from voiceagent.apps.settings import KEY_FILE, Settings
 from voiceagent.kit.errors import InvalidInput
 from voiceagent.kit.log import configure_logging
 from voiceagent.kit.tls import TlsFiles, client_context

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
 
+import uvloop
 from rich.console import Console
 from rich.markup import escape
 
@@ -23,6 +24,8 @@ from voiceagent.kit.errors import (
 
 OK, UNEXPECTED, USAGE, UNAVAILABLE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 EXIT_CODES = "Exit codes: 0 done, 1 unexpected, 2 wrong usage or configuration, 3 a part does not answer, 4 refused, 130 interrupted."
+
+T = TypeVar("T")
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -53,3 +56,14 @@ def print_json(value: Mapping[str, Any] | list[Any]) -> None:
 def plain(text: str) -> str:
     """Words from outside as they may be shown on a terminal: no escape sequences, no markup of ours."""
     return escape("".join(char if char.isprintable() else " " for char in text))
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run `coroutine` on uvloop to its end."""
+    return uvloop.run(coroutine)
+
+
+def warn(lines: Sequence[str]) -> None:
+    """Tell the operator, loudly, before anything else is printed."""
+    for line in lines:
+        print(f"WARNING: {line}", file=sys.stderr)  # noqa: T201 - stands above the log, which may go elsewhere

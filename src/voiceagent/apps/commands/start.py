@@ -32,11 +32,11 @@ from voiceagent.apps.commands.options import (
     loaded,
     settled,
 )
-from voiceagent.apps.commands.outcome import err, out
-from voiceagent.apps.first_start import KEY_FILE, Credentials
+from voiceagent.apps.commands.outcome import err, out, run
+from voiceagent.apps.first_start import Credentials
 from voiceagent.apps.parts import Parts
-from voiceagent.apps.run import leave, live, run
-from voiceagent.apps.settings import Settings
+from voiceagent.apps.run import leave, live
+from voiceagent.apps.settings import KEY_FILE, Settings
 from voiceagent.kit.errors import DeadlineExceeded, Misconfigured
 
 HostOption = Annotated[

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from voiceagent.apps.build import opened
+from voiceagent.apps.commands.outcome import run
 from voiceagent.apps.custody.opening import open_keys
-from voiceagent.apps.run import run
 from voiceagent.apps.settings import Settings
 from voiceagent.domain.audit import AuditEntry
 from voiceagent.kit.clock import SystemClock

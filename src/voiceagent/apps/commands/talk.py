@@ -25,9 +25,8 @@ from voiceagent.apps.commands.options import (
     gateway_url,
     loaded,
 )
-from voiceagent.apps.commands.outcome import out, plain
+from voiceagent.apps.commands.outcome import out, plain, run
 from voiceagent.apps.commands.realtime import FRAME_BYTES, connected
-from voiceagent.apps.run import run
 from voiceagent.domain.audio import SAMPLE_BYTES, WIRE_RATE_HZ
 from voiceagent.kit.errors import Misconfigured, Unavailable
 

@@ -28,6 +28,7 @@ _second_tries = counter(
 class Upstream:
     """One address of a service. outstanding: calls under way. ejected_until_s: not before then, unless no other is left.
 
+    heard: it has answered since we know it.
     retiring: it is about to stop, and gets no new calls while another address answers.
     """
 
@@ -36,6 +37,7 @@ class Upstream:
     failures: int = 0
     ejected_until_s: float = 0.0
     missed_probes: int = 0
+    heard: bool = False
     retiring: bool = False
 
     @property

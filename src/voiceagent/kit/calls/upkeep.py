@@ -98,6 +98,7 @@ async def _probe_one(service: str, client: aiohttp.ClientSession, upstream: Upst
     except (aiohttp.ClientError, TimeoutError, OSError):
         well = False
     upstream.missed_probes = 0 if well else upstream.missed_probes + 1
+    upstream.heard = upstream.heard or well
     if upstream.answers != answered:
         _log.warning("upstream_changed", upstream=service, answers=upstream.answers)
 

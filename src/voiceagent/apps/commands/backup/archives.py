@@ -19,11 +19,11 @@ from voiceagent.apps.backup.secrets import backup_keys
 from voiceagent.apps.backup.shelf import forget_destroyed, keep_newest, named, shelved
 from voiceagent.apps.build import opened
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
-from voiceagent.apps.commands.outcome import OK, REFUSED, err, out, plain, print_json
+from voiceagent.apps.commands.outcome import OK, REFUSED, err, out, plain, print_json, run
 from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.custody.signing import audit_signer
 from voiceagent.apps.custody.verification import verify as audit_verified
-from voiceagent.apps.run import data_folder, run
+from voiceagent.apps.run import data_folder
 from voiceagent.apps.settings import Settings
 from voiceagent.domain.trail.check import Anchor
 from voiceagent.kit.clock import SystemClock

@@ -12,8 +12,7 @@ from voiceagent.apps.backup import wal
 from voiceagent.apps.backup.secrets import backup_keys
 from voiceagent.apps.commands.backup.archives import DirOption, app, folder_of
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
-from voiceagent.apps.commands.outcome import out, print_json
-from voiceagent.apps.run import run
+from voiceagent.apps.commands.outcome import out, print_json, run
 from voiceagent.kit.errors import InvalidInput
 
 __all__ = ["app"]

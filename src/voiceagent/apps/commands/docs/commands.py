@@ -26,8 +26,7 @@ from voiceagent.apps.commands.options import (
     gateway_url,
     loaded,
 )
-from voiceagent.apps.commands.outcome import err, out, plain, print_json
-from voiceagent.apps.run import run
+from voiceagent.apps.commands.outcome import err, out, plain, print_json, run
 from voiceagent.apps.settings import Settings
 from voiceagent.kit.errors import InvalidInput
 

@@ -10,10 +10,9 @@ from rich.table import Table
 
 from voiceagent.apps.build import opened
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
-from voiceagent.apps.commands.outcome import out, plain, print_json
+from voiceagent.apps.commands.outcome import out, plain, print_json, run
 from voiceagent.apps.commands.stores import with_store
 from voiceagent.apps.events.courier import NOTICES
-from voiceagent.apps.run import run
 from voiceagent.apps.settings import Settings
 from voiceagent.ports.eventlog import Delivery, EventLog
 from voiceagent.ports.store import Store

@@ -11,12 +11,11 @@ from typing import Annotated, BinaryIO, TypeVar
 import typer
 
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
-from voiceagent.apps.commands.outcome import out, print_json
+from voiceagent.apps.commands.outcome import out, print_json, run
 from voiceagent.apps.commands.stores import local_deed
 from voiceagent.apps.custody.rights import default_retention, open_rights
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.privacy import masked
-from voiceagent.apps.run import run
 from voiceagent.apps.settings import Settings
 from voiceagent.domain.erasure import DocumentPolicy, Erasure
 from voiceagent.domain.identity import DEFAULT_TENANT_ID
