@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from voiceagent.voice import turn_words as turn
@@ -133,6 +133,15 @@ def test_every_wait_ends_by_itself(rules, script) -> None:
     assert state.mouth in ("silent", "speaking")
 
 
+@example(
+    turn.TurnRules(create_response=False, interrupt_response=False),
+    [
+        ("began", 0.0, "", 0.0),
+        ("paused", 0.0, "", 0.0),
+        ("transcribed", 0.0, "hello there.", 0.0),
+        ("judged", 1.0, "", 0.0),
+    ],
+)
 @given(RULES, STEPS)
 @settings(max_examples=200, deadline=None)
 def test_a_tick_always_moves_the_next_wake_on(rules, script) -> None:
