@@ -23,7 +23,8 @@ from voiceagent.ports.llm import ChatDone, ChatRequest, TextDelta
 
 LOAD_S = 90
 needs_extra = pytest.mark.skipif(
-    any(find_spec(name) is None for name in adapter._PACKAGES), reason="optional: the extra transformers (torch and all) is not installed"
+    any(find_spec(name) is None for name in adapter._PACKAGES),
+    reason="optional: the extra transformers (torch and all) is not installed",
 )
 
 
