@@ -49,8 +49,11 @@ def able(standing: Standing, request: ChatRequest) -> bool:
     return tokens + min(request.max_output_tokens, 64) <= standing.capabilities.context_tokens
 
 
-def patience_s(standing: Standing, deadline_s: float) -> float:
+def patience_s(standing: Standing, deadline_s: float, *, trial: bool = False) -> float:
     """Longest wait for a first token while another provider could still answer.
+
+    trial: it failed, and one call finds out whether it is well again. That one hears it out, so that a provider that has become slower
+    than it was comes back.
 
     A model on this machine gets half the time: it is slow rather than dead, and its work would be lost. One elsewhere gets a few times
     what it usually takes, so that a frozen one costs little.
@@ -58,7 +61,7 @@ def patience_s(standing: Standing, deadline_s: float) -> float:
     if standing.provider.local:
         return deadline_s / 2
     patience = standing.provider.patience_s or deadline_s / 2
-    if standing.first_token_s is not None:
+    if standing.first_token_s is not None and not trial:
         patience = min(patience, max(LEAST_PATIENCE_S, PATIENCE_RATIO * standing.first_token_s))
     return min(patience, deadline_s / 2)
 

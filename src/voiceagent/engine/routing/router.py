@@ -127,7 +127,8 @@ class Router:
             if not slot.allows():
                 continue
             others = any(other.allows() for other in slots[position + 1 :])
-            share_s = min(left_s, patience_s(slot.standing(), request.deadline_s)) if others else left_s
+            patient_s = patience_s(slot.standing(), request.deadline_s, trial=slot.state == "half_open")
+            share_s = min(left_s, patient_s) if others else left_s
             try:
                 return await self._try(slot, replace(request, deadline_s=share_s), asker)
             except _NEXT as problem:
@@ -155,7 +156,7 @@ class Router:
         except (*_NEXT, TimeoutError) as error:
             late = DeadlineExceeded("llm_deadline", "the model did not answer in time")
             problem = late if isinstance(error, TimeoutError) else error
-            slot.failed(problem, self._clock.monotonic_s() - begun_s)
+            slot.failed(problem)
             _calls.labels(model, problem.code).inc()
             await _close(stream)
             raise problem from (error if problem is late else error.__cause__)

@@ -79,13 +79,11 @@ class Slot:
         self.last_code = ""
         self._breaker = breaker.succeeded(self._breaker, self._clock.monotonic_s())
 
-    def failed(self, problem: Problem, after_s: float) -> None:
-        """It brought no first token. One that is merely slower than it was is waited for longer next time."""
+    def failed(self, problem: Problem) -> None:
+        """It brought no first token. How long it was waited for says nothing of how long it takes."""
         pause_s = None
         if isinstance(problem, RateLimited):
             pause_s = _DEFAULT_PAUSE_S if problem.retry_after_s is None else problem.retry_after_s
-        elif problem.code == "llm_deadline" and self.first_token_s is not None:
-            self.first_token_s = smoothed(self.first_token_s, max(after_s, self.first_token_s))
         self.last_code = problem.code
         self._breaker = breaker.failed(self._breaker, self._clock.monotonic_s(), pause_s=pause_s)
 
