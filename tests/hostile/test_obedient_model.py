@@ -19,7 +19,7 @@ from voiceagent.adapters.cache.memory import open_cache
 from voiceagent.adapters.llm.scripted import ScriptedAnswer, ScriptedLlm
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.conversation import Message, ToolCall
-from voiceagent.domain.reply import ReplyRequest, ReplyText, ReplyToolCall, ToolSpec
+from voiceagent.domain.reply import ReplyDone, ReplyRequest, ReplyText, ReplyToolCall, ToolSpec
 from voiceagent.domain.tool import ToolResult
 from voiceagent.engine.reply import EngineService
 from voiceagent.engine.routing.router import Router
@@ -160,6 +160,7 @@ def _check(order: str, tools: NotedTools, seen: list[object]) -> None:
     handed = [event.call.name for event in seen if isinstance(event, ReplyToolCall)]
     assert set(handed) <= {CLIENT_TOOL.name}, order
     assert any(isinstance(event, ReplyText) for event in seen), order
+    assert [isinstance(event, ReplyDone) for event in seen] == [False] * (len(seen) - 1) + [True], order
 
 
 async def test_an_order_that_is_allowed_is_carried_out() -> None:

@@ -189,6 +189,14 @@ async def test_a_model_in_a_circle_comes_to_an_end(rig: Rig) -> None:
     assert len(rig.tools.ran) <= CALLS_A_TURN
 
 
+async def test_a_model_that_asks_for_tools_it_was_not_offered_comes_to_an_end_too(rig: Rig) -> None:
+    rig.says(lambda _: ScriptedAnswer(calls=(HOURS,), finish="tool_calls"))
+    events = await rig.answer(user("When?"))
+    assert [type(event) for event in events] == [ReplyDone]
+    assert len(rig.llm.requests) == ROUNDS
+    assert len(rig.tools.ran) == ROUNDS - 1
+
+
 async def test_tools_of_the_client_go_to_the_client_unless_they_take_our_name(rig: Rig) -> None:
     theirs = (ToolSpec("light", "Switches a light."), ToolSpec("note", "Not ours."))
     light = ToolCall("call_9", "light", "{}")

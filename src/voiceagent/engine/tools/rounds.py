@@ -88,7 +88,7 @@ class ToolRounds:
         await turn.agreed()
         for number in range(ROUNDS):
             asked = turn.request(with_tools=number < ROUNDS - 1)
-            async with aclosing(turn.round(generate(asked))) as events:
+            async with aclosing(turn.round(generate(asked), last=number == ROUNDS - 1)) as events:
                 async for event in events:
                     yield event
             if turn.over:
@@ -106,9 +106,8 @@ class _Turn:
         self._allowed: Allowance = allowance(request.agent, parts.tools.all, self._caller)
         self._theirs = {spec.name for spec in request.tools} - set(self._allowed.tools)
         self._spoke = False
-        self._foreign = (
-            False  # text of documents or tools stands in the prompt: it must not lead to an effect by itself
-        )
+        # Set once text of documents or tools stands in the prompt: it must not lead to an effect by itself.
+        self._foreign = False
         self._usage = TokenUsage()
         self.over = False
 
@@ -133,8 +132,8 @@ class _Turn:
             return _refused(call, use)
         return _told(call, await self._run(use, agreed.key, confirmed=True))
 
-    async def round(self, answer: AsyncGenerator[ReplyEvent, None]) -> AsyncGenerator[ReplyEvent, None]:
-        """One call of the model, and the tools that it asks for."""
+    async def round(self, answer: AsyncGenerator[ReplyEvent, None], *, last: bool) -> AsyncGenerator[ReplyEvent, None]:
+        """One call of the model, and the tools that it asks for; none in the last round, whatever it asks."""
         calls: list[ToolCall] = []
         async with aclosing(answer) as events:
             async for event in events:
@@ -143,13 +142,13 @@ class _Turn:
                 elif isinstance(event, ReplyDone):
                     self._usage = _sum(self._usage, event.usage)
                     self._foreign = self._foreign or bool(event.grounding)
-                    last = event
+                    done = event
                 else:
                     self._spoke = self._spoke or isinstance(event, ReplyText)
                     yield event
-        if not calls or self._allowed.spent:
+        if not calls or last or self._allowed.spent:
             self.over = True
-            yield replace(last, usage=self._usage, finish_reason="stop" if calls else last.finish_reason)
+            yield replace(done, usage=self._usage, finish_reason="stop" if calls else done.finish_reason)
             return
         async for event in self._answered(calls):
             yield event
