@@ -22,6 +22,7 @@ from voiceagent.domain.reply import ReplyDone, ReplyEvent, ReplyRequest, ReplyTe
 from voiceagent.domain.usage import TokenUsage
 from voiceagent.kit.errors import Problem
 from voiceagent.ports.services import OpenedConversation
+from voiceagent.ports.stt import SttCapabilities
 from voiceagent.voice.messages import ReplySound, SessionEvent, SessionSettings
 from voiceagent.voice.recorder import Recorder
 from voiceagent.voice.session import VoiceSession
@@ -81,6 +82,11 @@ class Ears:
     judge: Callable[[str], float] = lambda text: 0.95 if text.endswith((".", "?", "!")) else 0.2
     failure: Problem | None = None
     transcribed: int = 0
+    local: bool = True
+
+    @property
+    def capabilities(self) -> SttCapabilities:
+        return SttCapabilities("script", (), words=False, max_s=600.0, local=self.local)
 
     def open(self) -> Ears:
         return self

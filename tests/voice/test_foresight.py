@@ -62,3 +62,9 @@ def test_nothing_is_shown_of_a_sound_over_the_agent_that_may_be_no_interruption(
     call = run(place(script, until_s=9.0))
     assert all(at_s < 3.2 for at_s in call.times(told.TranscriptDelta))
     assert call.turns[0].state == "answered"
+
+
+def test_a_recogniser_that_may_cost_money_is_asked_at_the_pauses_alone() -> None:
+    call = run(place(Script().say(f"{LONG}.", 0.5, 5.5), until_s=10.0, local=False))
+    assert call.ears.transcribed == 1
+    assert call.turns[0].asked == f"{LONG}."

@@ -10,12 +10,16 @@ from voiceagent.domain.audio import Transcript
 
 @dataclass(frozen=True, slots=True)
 class SttCapabilities:
-    """What an adapter can do: BCP-47 languages (empty = any), word times, longest audio in seconds."""
+    """What an adapter can do: BCP-47 languages (empty = any), word times, longest audio in seconds.
+
+    local: it runs on this machine, so that asking again about the same sound costs nobody money.
+    """
 
     model: str
     languages: tuple[str, ...]
     words: bool
     max_s: float
+    local: bool = False
 
 
 class SpeechToText(Protocol):

@@ -69,7 +69,7 @@ class ScriptedStt:
 
     @property
     def capabilities(self) -> SttCapabilities:
-        return SttCapabilities("scripted", ("en",), words=True, max_s=MAX_S)
+        return SttCapabilities("scripted", ("en",), words=True, max_s=MAX_S, local=True)
 
     async def transcribe(
         self, pcm: bytes, *, language: str | None = None, prompt: str = "", words: bool = False

@@ -63,7 +63,7 @@ class WhisperStt:
         self._recogniser: Recogniser | None = recogniser
         self._vocabulary = recogniser.vocabulary
         self._pool = Offload("whisper", threads=1, queue=QUEUE)
-        self._capabilities = SttCapabilities(model, self._vocabulary.languages, words=True, max_s=max_s)
+        self._capabilities = SttCapabilities(model, self._vocabulary.languages, words=True, max_s=max_s, local=True)
         _warm(recogniser)
 
     @property

@@ -117,7 +117,7 @@ class Caller:
                 self._turn_from_s = edge.at_s
             self._voiced = True
             if self._told_speech:
-                self._ahead.begin()
+                self._look_ahead()
             self._stage.happen(turn.SpeechBegan(now_s, self._time_of(edge.at_s)))
         else:
             self._voiced = False
@@ -151,7 +151,7 @@ class Caller:
                 self._stage.tell(told.SpeechStarted(self._item_id, start_ms))
                 self._told_speech = True
                 if self._voiced:
-                    self._ahead.begin()
+                    self._look_ahead()
             case turn.CommitTurn(text, voiced_s):
                 self._commit(text, voiced_s, None)
             case turn.FailTurn(code):
@@ -159,6 +159,11 @@ class Caller:
             case _:
                 return False
         return True
+
+    def _look_ahead(self) -> None:
+        """Recognise between the pauses too, where that costs nobody money."""
+        if self._parts.stt.capabilities.local:
+            self._ahead.begin()
 
     def _open_turn(self) -> None:
         padding_s = (self._detection.prefix_padding_ms if self._detection else 0) / 1000
