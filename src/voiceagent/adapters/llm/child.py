@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +22,9 @@ _log = structlog.get_logger(__name__)
 _BACK_OFF_S = (0.2, 1.0, 5.0, 15.0, 30.0)
 _STEADY_S = 60.0
 """A child that lived this long starts again without a wait."""
+_TRIES = 2
+"""So many starts in a row may fail before those who wait for the child are told why."""
+_FOLDERS = re.compile(r"(?:[A-Za-z]:)?[\\/](?:[^\s\\/'\":]+[\\/])+")
 _END_S = 1.0
 _INHERITED = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH", "SYSTEMROOT", "TMPDIR", "TEMP")
 
@@ -47,6 +52,9 @@ class ModelProcess:
         self._tasks = TaskScope("llm_child", self._broken)
         self._process: asyncio.subprocess.Process | None = None
         self._up = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._refused = 0
+        self._reason = ""
         self._down = False
         self._failures = 0
         self._keeper: asyncio.Task[None] | None = None
@@ -58,17 +66,23 @@ class ModelProcess:
         return self._process.pid if self._process is not None and self._up.is_set() else None
 
     async def wait(self, within_s: float) -> None:
-        """Return once the child listens. Raises Unavailable `llm_unavailable` after `within_s`, or at once while it waits to start again."""
+        """Return once the child listens. Raises Unavailable `llm_unavailable` after `within_s`, at once while it waits to start again, and
+        with the child's own reason as soon as it has failed to start twice in a row."""
         self.start()
         if self._closed or self._down:
-            raise Unavailable("llm_unavailable", "the local model is not running", retry_after_s=1.0)
-        if self._up.is_set():
-            return
+            raise self._unavailable("is not running")
         try:
             async with asyncio.timeout(within_s):
-                await self._up.wait()
+                await self._settled.wait()
         except TimeoutError as error:
-            raise Unavailable("llm_unavailable", "the local model is still loading", retry_after_s=1.0) from error
+            raise self._unavailable("is still loading") from error
+        if not self._up.is_set():
+            raise self._unavailable("does not start")
+
+    def _unavailable(self, state: str) -> Unavailable:
+        """What a caller is told. Where the machine keeps its models is nobody's business."""
+        because = f": {_FOLDERS.sub('', self._reason)}" if self._reason else ""
+        return Unavailable("llm_unavailable", f"the local model {state}{because}", retry_after_s=1.0)
 
     def start(self) -> None:
         """Begin to keep a child. Idempotent; needs the event loop, and a thread that lives as long as the child shall."""
@@ -79,6 +93,7 @@ class ModelProcess:
         """End the child and wait for it, at most 5 s. Idempotent."""
         self._closed = True
         self._up.clear()
+        self._settled.set()
         await self._tasks.close()
 
     async def _keep(self) -> None:
@@ -105,9 +120,15 @@ class ModelProcess:
         self._process = process
         try:
             self._listening(await self._address(process))
+            self._refused, self._reason = 0, ""
             self._up.set()
+            self._settled.set()
             await process.wait()
+            self._settled.clear()
         except Unavailable as error:
+            self._refused += 1
+            if self._refused >= _TRIES:
+                self._settled.set()
             _log.error("llm_child_failed", reason=error.message)
         finally:
             self._up.clear()
@@ -120,9 +141,11 @@ class ModelProcess:
             async with asyncio.timeout(self._child.start_s):
                 answer = json.loads(await process.stdout.readline() or b"{}")
         except (OSError, ValueError, TimeoutError) as error:
+            self._reason = f"it did not say where it listens within {self._child.start_s:g} s"
             raise Unavailable("llm_unavailable", "the local model did not start") from error
         if "url" not in answer:
-            _log.error("llm_child_refused", reason=answer.get("error", "it ended without a word"))
+            self._reason = str(answer.get("error", "it ended without a word"))
+            _log.error("llm_child_refused", reason=self._reason)
             raise Unavailable("llm_unavailable", "the local model could not be loaded")
         return str(answer["url"])
 
@@ -131,17 +154,17 @@ class ModelProcess:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Close its stdin, which asks it to end; kill it after a second; reap it."""
-    if process.returncode is not None:
-        return
+    """Close its stdin, which asks it to end; kill it after a second, or at once when nobody waits any more; reap it."""
     if process.stdin is not None:
         process.stdin.close()
     try:
-        async with asyncio.timeout(_END_S):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_END_S):
+                await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
             await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
 
 
 def _environment(child: Child) -> dict[str, str]:
