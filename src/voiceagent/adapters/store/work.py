@@ -39,10 +39,13 @@ _NEXT = (
     .order_by(jobs.c.due_at, jobs.c.job_id)
     .limit(1)
     .with_for_update(skip_locked=True)
+    .cte("next_job")
+    .prefix_with("MATERIALIZED")
 )
+"""Looked for once a claim. As a plain subquery PostgreSQL may look again for each row that it updates, and claim a job that nobody is told of."""
 _CLAIM = (
     update(jobs)
-    .where(tuple_(jobs.c.tenant_id, jobs.c.job_id).in_(_NEXT))
+    .where(tuple_(jobs.c.tenant_id, jobs.c.job_id).in_(select(_NEXT.c.tenant_id, _NEXT.c.job_id)))
     .values(
         state="running",
         attempt=jobs.c.attempt + 1,
