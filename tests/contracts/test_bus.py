@@ -21,12 +21,12 @@ from voiceagent.kit.ids import new_id
 from voiceagent.ports.bus import Bus
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "sentinel", "cluster"])
 async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
-    is_redis = request.param == "redis"
-    opened: Bus = (
-        open_redis(request.getfixturevalue("redis_url"), deadline_s=10) if is_redis else open_memory("memory://")
-    )
+    if request.param == "memory":
+        opened: Bus = open_memory("memory://")
+    else:
+        opened = open_redis(request.getfixturevalue(f"{request.param}_url"), deadline_s=10)
     yield opened
     await opened.close()
 

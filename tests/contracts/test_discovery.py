@@ -28,13 +28,15 @@ class Case:
 
 
 def test_every_adapter_of_the_table_is_under_this_contract() -> None:
-    assert set(ADAPTERS["discovery"]) == {"static", "dns", "redis", "rediss"}  # rediss is redis over TLS
+    plain = {scheme for scheme in ADAPTERS["discovery"] if not scheme.startswith("rediss")}  # rediss is redis over TLS
+    assert plain == {"static", "dns", "redis", "redis+sentinel", "redis+cluster"}
 
 
-@pytest.fixture(params=["static", "dns", "redis"])
+@pytest.fixture(params=["static", "dns", "redis", "sentinel", "cluster"])
 async def case(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
-    scheme: str = request.param
-    url = request.getfixturevalue("redis_url") if scheme == "redis" else f"{scheme}://"
+    by_themselves = request.param not in ("static", "dns")
+    url = request.getfixturevalue(f"{request.param}_url") if by_themselves else f"{request.param}://"
+    scheme = "redis" if by_themselves else request.param
     discovery = await opened("discovery", url, known=KNOWN)
     if scheme == "redis":
         for service, urls in KNOWN.items():

@@ -33,12 +33,12 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     await opened.close()
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "sentinel", "cluster"])
 async def log(request: pytest.FixtureRequest) -> AsyncIterator[EventLog]:
     if request.param == "memory":
         opened: EventLog = MemoryEventLog()
     else:
-        opened = RedisEventLog(request.getfixturevalue("redis_url"), prefix=new_id("events"))
+        opened = RedisEventLog(request.getfixturevalue(f"{request.param}_url"), prefix=new_id("events"))
     yield opened
     await opened.close()
 
@@ -78,8 +78,11 @@ async def test_every_group_sees_each_event_once_it_settles_it(log: EventLog) -> 
         assert await log.take(group, "other", wait_s=0.05) == ()
 
 
-async def test_what_a_dead_member_took_goes_to_another_and_ends_as_a_dead_letter(redis_url: str) -> None:
-    log = RedisEventLog(redis_url, prefix=new_id("events"), held_s=0.0)
+@pytest.mark.parametrize("servers", ["redis_url", "cluster_url"])
+async def test_what_a_dead_member_took_goes_to_another_and_ends_as_a_dead_letter(
+    servers: str, request: pytest.FixtureRequest
+) -> None:
+    log = RedisEventLog(request.getfixturevalue(servers), prefix=new_id("events"), held_s=0.0)
     await log.append((event(1),))
     attempts = []
     for number in range(8):

@@ -11,6 +11,7 @@ from typing import Any
 from voiceagent.kit.errors import Misconfigured
 
 _OPENAI = ("openai+http", "openai+https")
+_REDIS = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 
 ADAPTERS: dict[str, dict[str, str]] = {
     "store": {
@@ -32,15 +33,15 @@ ADAPTERS: dict[str, dict[str, str]] = {
     },
     "cache": {
         "memory": "voiceagent.adapters.cache.memory:open_cache",
-        **dict.fromkeys(("redis", "rediss"), "voiceagent.adapters.cache.redis:open_cache"),
+        **dict.fromkeys(_REDIS, "voiceagent.adapters.cache.redis:open_cache"),
     },
     "bus": {
         "memory": "voiceagent.adapters.bus.memory:open_bus",
-        **dict.fromkeys(("redis", "rediss"), "voiceagent.adapters.bus.redis:open_bus"),
+        **dict.fromkeys(_REDIS, "voiceagent.adapters.bus.redis:open_bus"),
     },
     "eventlog": {
         "memory": "voiceagent.adapters.bus.memory_log:open_log",
-        **dict.fromkeys(("redis", "rediss"), "voiceagent.adapters.bus.redis_log:open_log"),
+        **dict.fromkeys(_REDIS, "voiceagent.adapters.bus.redis_log:open_log"),
     },
     "llm": {
         "llamacpp": "voiceagent.adapters.llm.llamacpp:open_llm",
@@ -82,7 +83,7 @@ ADAPTERS: dict[str, dict[str, str]] = {
     "discovery": {
         "static": "voiceagent.adapters.discovery.static:open_discovery",
         "dns": "voiceagent.adapters.discovery.dns:open_discovery",
-        **dict.fromkeys(("redis", "rediss"), "voiceagent.adapters.discovery.redis:open_discovery"),
+        **dict.fromkeys(_REDIS, "voiceagent.adapters.discovery.redis:open_discovery"),
     },
     "documents": dict.fromkeys(("http", "https"), "voiceagent.adapters.services.documents_http:open_documents"),
     "engine": dict.fromkeys(("http", "https"), "voiceagent.adapters.services.engine_http:open_engine"),

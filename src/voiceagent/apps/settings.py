@@ -125,7 +125,7 @@ class DiscoverySettings(Area):
 
     url: DataUrl = Field(
         "static://",
-        description="static:// (the URLs of [services]), dns:// (every address of their hosts), redis:// (services enter themselves).",
+        description="static:// (the URLs of [services]), dns:// (every address of their hosts), redis:// (services enter themselves; docs/redis.md).",
     )
     advertise_host: str = Field(
         "",
@@ -178,13 +178,13 @@ class VectorsSettings(Area):
 class CacheSettings(Area):
     """What may be lost: counters, sessions, tickets."""
 
-    url: DataUrl = Field("memory://", description="memory:// or redis://.")
+    url: DataUrl = Field("memory://", description="memory:// or redis://, redis+sentinel://, redis+cluster:// (docs/redis.md).")
 
 
 class BusSettings(Area):
     """Live notifications."""
 
-    url: DataUrl = Field("memory://", description="memory:// or redis://.")
+    url: DataUrl = Field("memory://", description="memory:// or redis://, redis+sentinel://, redis+cluster:// (docs/redis.md).")
 
 
 class VadSettings(Area):
@@ -277,6 +277,9 @@ class LimitsSettings(Area):
         14_400.0,
         gt=0,
         description="MiB of bodies of one key or person, over an hour; ten times that for an organisation.",
+    )
+    gateways: int = Field(
+        1, ge=1, description="Gateways that there are at least; what each may let through alone when Redis never answered."
     )
     sessions: int = Field(32, ge=1, description="Realtime sessions of one voice server at a time.")
     upload_bytes: int = Field(100 * 2**20, ge=1, description="Largest uploaded file.")

@@ -11,12 +11,11 @@ from typing import Any
 
 import structlog
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from voiceagent.domain.events import Event
 from voiceagent.kit.errors import Misconfigured, Unavailable
+from voiceagent.kit.redis_link import FORMS, RedisLink, linked
 from voiceagent.kit.tasks import cancellable
 
 _log = structlog.get_logger(__name__)
@@ -28,6 +27,8 @@ BLOCK_S = 1.0
 """How long one read waits for news; close() is noticed after at most that long."""
 PAUSE_S = 1.0
 """Between tries while Redis is away; what was published meanwhile is lost, as the port allows."""
+CONNECTIONS = 10_000
+"""One a listener: each waits for its own news."""
 KEPT_S = 3_600
 """A stream that nobody writes to any more goes after an hour."""
 
@@ -38,8 +39,9 @@ class RedisBus:
     def __init__(self, url: str, *, deadline_s: float = PUBLISH_S, prefix: str = "va:bus:") -> None:
         self._prefix = prefix
         self._deadline_s = deadline_s
-        self._writer = client(url, deadline_s)
-        self._reader = client(url, BLOCK_S + deadline_s)
+        link = link_of(url)
+        self._writer = client(link, deadline_s)
+        self._reader = client(link, BLOCK_S + deadline_s)
         self._closed = asyncio.Event()
 
     async def publish(self, event: Event) -> None:
@@ -91,14 +93,17 @@ class RedisBus:
         await self._reader.aclose()
 
 
-def client(url: str, socket_s: float) -> Redis:
-    """A client whose calls take at most `socket_s`. Raises Misconfigured `bus_url`."""
+def link_of(url: str) -> RedisLink:
+    """The Redis at `url`. Raises Misconfigured `bus_url`."""
     try:
-        return Redis.from_url(
-            url, socket_timeout=socket_s, socket_connect_timeout=CONNECT_S, retry=Retry(NoBackoff(), 1), protocol=2
-        )
+        return linked(url)
     except ValueError as failure:
-        raise Misconfigured("bus_url", "the bus's URL is redis://HOST:PORT/NUMBER") from failure
+        raise Misconfigured("bus_url", f"the bus's URL is {FORMS}") from failure
+
+
+def client(link: RedisLink, socket_s: float) -> Redis:
+    """A client whose calls take at most `socket_s`."""
+    return link.client(connect_s=CONNECT_S, connections=CONNECTIONS, socket_timeout=socket_s)
 
 
 def written(event: Event) -> bytes:

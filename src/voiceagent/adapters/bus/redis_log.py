@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from voiceagent.adapters.bus.redis import client, event_in, written
+from voiceagent.adapters.bus.redis import client, event_in, link_of, written
 from voiceagent.domain.events import Event
 from voiceagent.kit.errors import Unavailable
 from voiceagent.kit.tasks import cancellable
@@ -29,10 +29,11 @@ class RedisEventLog:
     """Implements ports.eventlog.EventLog. held_s: see HELD_S."""
 
     def __init__(self, url: str, *, prefix: str = "va:events", held_s: float = HELD_S) -> None:
-        self._stream = prefix
+        link = link_of(url)
+        self._stream = link.together(prefix)
         self._held_ms = round(held_s * 1000)
-        self._client: Redis = client(url, CALL_S)
-        self._reader: Redis = client(url, 60.0)
+        self._client: Redis = client(link, CALL_S)
+        self._reader: Redis = client(link, 60.0)
         self._known: set[str] = set()
 
     @property

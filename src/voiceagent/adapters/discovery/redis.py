@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from voiceagent.kit.errors import Misconfigured, Unavailable
+from voiceagent.kit.redis_link import FORMS, linked
 from voiceagent.kit.tasks import cancellable
 
 GOOD_S = 6.0
@@ -35,18 +34,10 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')
 def open_discovery(url: str, *, good_s: float = GOOD_S) -> RedisDiscovery:
     """The register in the Redis at `url`; an entry is good for `good_s`. Connects at the first use. Raises Misconfigured `discovery_url`."""
     try:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=4,
-            timeout=_SOCKET_S,
-            socket_timeout=_SOCKET_S,
-            socket_connect_timeout=_SOCKET_S,
-            retry=Retry(NoBackoff(), 1),
-            protocol=2,
-        )
+        client = linked(url).client(connect_s=_SOCKET_S, connections=4, socket_timeout=_SOCKET_S)
     except ValueError as failure:
-        raise Misconfigured("discovery_url", "the register's URL is redis://HOST:PORT/NUMBER") from failure
-    return RedisDiscovery(Redis.from_pool(pool), good_s)
+        raise Misconfigured("discovery_url", f"the register's URL is {FORMS}") from failure
+    return RedisDiscovery(client, good_s)
 
 
 class RedisDiscovery:

@@ -44,9 +44,10 @@ def _stores(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "store.url", "has no sslmode=verify-full"
     for area in _REDIS:
         url = _split(getattr(settings, area).url)
-        if url.scheme == "redis" and _is_remote(url):
-            yield f"{area}.url", "is redis://, not rediss://"
-        elif url.scheme == "rediss" and (
+        scheme = url.scheme.partition("+")[0]
+        if scheme == "redis" and any(map(_is_remote, _each(url))):
+            yield f"{area}.url", f"is {url.scheme}://, not {url.scheme.replace('redis', 'rediss')}://"
+        elif scheme == "rediss" and (
             _asked(url, "ssl_cert_reqs", "required") != "required"
             or _asked(url, "ssl_check_hostname", "true").lower() != "true"
         ):
@@ -80,6 +81,12 @@ def is_loopback(host: str) -> bool:
 
 def _split(url: str) -> SplitResult:
     return urlsplit(url.replace("{data}", ""))
+
+
+def _each(url: SplitResult) -> Iterator[SplitResult]:
+    """The URL with each of its hosts alone: Sentinels and clusters have several, separated by commas."""
+    for host in url.netloc.rpartition("@")[2].split(","):
+        yield url._replace(netloc=host)
 
 
 def _is_remote(url: SplitResult) -> bool:
