@@ -28,7 +28,7 @@ _START, _ADMIN = f"{_COMMANDS}.start", f"{_COMMANDS}.admin"
 PLAIN = {
     "up": _START,
     "serve": _START,
-    "demo": _START,
+    "demo": f"{_COMMANDS}.demo.command",
     "init": f"{_COMMANDS}.init",
     "ask": f"{_COMMANDS}.ask",
     "talk": f"{_COMMANDS}.talk",

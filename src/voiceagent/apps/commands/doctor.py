@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -20,8 +19,9 @@ from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOp
 from voiceagent.apps.commands.outcome import UNAVAILABLE, out, plain, print_json
 from voiceagent.apps.commands.talk import sounddevice
 from voiceagent.apps.config import guards
+from voiceagent.apps.config.addresses import is_free, listening
 from voiceagent.apps.settings import Settings, areas
-from voiceagent.kit.errors import Misconfigured, Problem
+from voiceagent.kit.errors import Problem
 from voiceagent.models.store import ModelStore
 
 DISK_BYTES = 1_000_000_000
@@ -146,40 +146,11 @@ def _models(settings: Settings) -> Iterator[Finding]:
         yield Finding(f"model {one.model.name}", "ok" if one.state == "ready" else "bad", one.state + advice)
 
 
-def listening(settings: Settings) -> Iterator[tuple[str, str, int]]:
-    """Each server with the address and the port that it will take."""
-    server = settings.server
-    for name in ("gateway", "engine", "voice", "documents", "dashboard"):
-        host = server.host if name in ("gateway", "dashboard") else server.internal_host
-        yield name, host, getattr(server, f"{name}_port")
-
-
-def refuse_taken_ports(settings: Settings) -> None:
-    """Tell before any model is loaded what could only fail after it. Raises Misconfigured `port_taken`."""
-    for name, host, port in listening(settings):
-        if not _is_free(host, port):
-            raise Misconfigured(
-                "port_taken",
-                f"port {port} on {host} is taken by another program; stop it, or choose another with --set server.{name}_port=...",
-                param=f"server.{name}_port",
-            )
-
-
 def _ports(settings: Settings) -> Iterator[Finding]:
     for name, host, port in listening(settings):
-        free = _is_free(host, port)
+        free = is_free(host, port)
         said = "free" if free else f"taken; is the platform running already? Else --set server.{name}_port=..."
         yield Finding(f"port {port} ({name})", "ok" if free else "note", said)
-
-
-def _is_free(host: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((host, port))
-        except OSError:
-            return False
-    return True
 
 
 def _sound() -> Finding:

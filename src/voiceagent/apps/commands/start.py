@@ -1,43 +1,27 @@
-"""`voiceagent up`, `serve` and `demo`: starting the platform, or one service of it."""
+"""`voiceagent up` and `serve`: starting the platform, or one service of it."""
 
 from __future__ import annotations
 
-import signal
-import ssl
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from voiceagent.apps import all as everything
-from voiceagent.apps import dashboard, documents, engine, gateway, voice, worker
-from voiceagent.apps.commands.ask import show, spoken, write_wav
-from voiceagent.apps.commands.doctor import refuse_taken_ports
 from voiceagent.apps.commands.options import (
     ConfigOption,
     DataDirOption,
-    JsonOption,
     SetOption,
-    api_key,
-    gateway_tls,
-    gateway_url,
     loaded,
     settled,
 )
-from voiceagent.apps.commands.outcome import err, out, run
+from voiceagent.apps.commands.outcome import out, run
+from voiceagent.apps.config.addresses import refuse_taken_ports
 from voiceagent.apps.first_start import Credentials
 from voiceagent.apps.parts import Parts
-from voiceagent.apps.run import leave, live
+from voiceagent.apps.run import Process, leave, live
 from voiceagent.apps.settings import KEY_FILE, Settings
-from voiceagent.kit.errors import DeadlineExceeded, Misconfigured
 
 HostOption = Annotated[
     str | None, typer.Option("--host", help="Address of gateway and dashboard.", show_default="127.0.0.1")
@@ -48,7 +32,6 @@ PublicOption = Annotated[
         "--allow-public", help="Allow addresses that other machines reach: with tls.certificate, or behind a TLS proxy."
     ),
 ]
-POLL_S = 0.2
 
 
 class Service(StrEnum):
@@ -62,14 +45,10 @@ class Service(StrEnum):
     WORKER = "worker"
 
 
-PROCESSES = {
-    Service.GATEWAY: gateway.PROCESS,
-    Service.ENGINE: engine.PROCESS,
-    Service.VOICE: voice.PROCESS,
-    Service.DOCUMENTS: documents.PROCESS,
-    Service.DASHBOARD: dashboard.PROCESS,
-    Service.WORKER: worker.PROCESS,
-}
+def process(service: Service) -> Process:
+    """What the process of this service runs. Its code alone is loaded: after a crash it is back a second of a core sooner."""
+    found: Process = import_module(f"voiceagent.apps.{service}").PROCESS
+    return found
 
 
 def register(app: typer.Typer) -> None:
@@ -77,7 +56,6 @@ def register(app: typer.Typer) -> None:
         up
     )
     app.command(epilog="Example: `voiceagent serve engine --config /etc/voiceagent.toml`")(serve)
-    app.command(epilog="Example: `voiceagent demo question.flac -o reply.wav`")(demo)
 
 
 def up(
@@ -90,7 +68,7 @@ def up(
     """Start the whole platform in this process. Ctrl-C (or SIGTERM) drains and stops; a second one stops at once."""
     settings = _settings(config, _with(sets, host, allow_public), data_dir)
     refuse_taken_ports(settings)
-    run(live(everything.process(announce), settings))
+    run(live(import_module("voiceagent.apps.all").process(announce), settings))
 
 
 def serve(
@@ -103,32 +81,8 @@ def serve(
 ) -> None:
     """Start one service in this process: the distributed profile. Needs services.secret, the same for all services."""
     settings = _settings(config, _with(sets, host, allow_public), data_dir)
-    run(live(PROCESSES[service], settings))
+    run(live(process(service), settings))
     leave()
-
-
-def demo(
-    audio: Annotated[Path, typer.Argument(help="A recorded question.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Write the reply to this WAV file.")] = Path(
-        "reply.wav"
-    ),
-    config: ConfigOption = None,
-    sets: SetOption = None,
-    data_dir: DataDirOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Start the platform, ask it a recorded question, print what happened, stop it."""
-    settings = loaded(config, sets, data_dir).settings
-    refuse_taken_ports(settings)  # what answers there would not be ours
-    url = gateway_url(settings, None)
-    arguments = [f"--config={config}"] if config else []
-    arguments += [f"--data-dir={data_dir}"] if data_dir else []
-    arguments += [f"--set={one}" for one in sets or []]
-    tls = gateway_tls(settings)
-    with _platform(arguments, url, settings.server.ready_s, tls):
-        asked = spoken(audio, url, api_key(settings, None), tls)
-    write_wav(output, asked)
-    show(asked, output, as_json=as_json)
 
 
 def announce(parts: Parts, credentials: Any) -> None:
@@ -158,34 +112,3 @@ def _with(sets: list[str] | None, host: str | None, allow_public: bool) -> list[
         *([f"server.host={host}"] if host else []),
         *(["server.allow_public=true"] if allow_public else []),
     ]
-
-
-@contextmanager
-def _platform(arguments: list[str], url: str, within_s: float, tls: ssl.SSLContext | None) -> Iterator[None]:
-    """The platform in a process of its own, as a user would start it, from ready to stopped."""
-    child = subprocess.Popen([sys.executable, "-m", "voiceagent.apps.cli", "up", *arguments], stdout=sys.stderr)  # noqa: S603 - our own program
-    try:
-        err.print("starting the platform", style="dim")
-        _await_ready(child, f"{url}/health/ready", within_s, tls)
-        yield
-    finally:
-        child.send_signal(signal.SIGTERM)
-        try:
-            child.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-
-
-def _await_ready(child: subprocess.Popen[bytes], url: str, within_s: float, tls: ssl.SSLContext | None) -> None:
-    ends_at_s = time.monotonic() + within_s
-    while time.monotonic() < ends_at_s:
-        if child.poll() is not None:
-            raise Misconfigured("platform_ended", "the platform ended while it started; its message stands above")
-        try:
-            with urllib.request.urlopen(url, timeout=2, context=tls) as answer:  # noqa: S310 - an address of this machine
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, OSError):
-            time.sleep(POLL_S)
-    raise DeadlineExceeded("start_deadline", f"the platform was not ready within {within_s:g} s")

@@ -1,0 +1,1 @@
+"""The whole of the product in one command."""
