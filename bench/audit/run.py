@@ -135,7 +135,7 @@ async def encryption(folder: Path, count: int) -> None:
     await in_memory(keys)
     started = time.perf_counter()
     moved = await rotate(
-        stores["sealed"], SealedBlobs(open_blobs(f"file://{folder}/o"), keys), keys, TENANT, wait=no_wait
+        stores["sealed"], (SealedBlobs(open_blobs(f"file://{folder}/o"), keys),), keys, TENANT, wait=no_wait
     )
     rate("SQLite: put row keys under a new tenant key", moved, started)
     for store in stores.values():

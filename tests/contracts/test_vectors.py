@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,50 +10,23 @@ from pathlib import Path
 
 import pytest
 from tests.support.servers import WEAVIATE_KEY
+from tests.support.vectors_kit import MODEL, entries, keys_in, put, search, vector_of
 
 from voiceagent.adapters.embed.hashed import HashedEmbedder
-from voiceagent.adapters.vectors.local import LocalVectors, open_vectors
+from voiceagent.adapters.vectors.local import open_vectors
 from voiceagent.adapters.vectors.weaviate import open_vectors as open_weaviate
 from voiceagent.domain.document import Box, Chunk
-from voiceagent.kit.errors import InvalidInput, Misconfigured, Unavailable
+from voiceagent.kit.errors import InvalidInput, Unavailable
 from voiceagent.ports.vectors import IndexedChunk, IndexedDocument, VectorQuery, VectorStore
 
-MODEL = "hashed-64"
-EMBEDDER = HashedEmbedder(64)
 
-
-async def vector_of(text: str) -> tuple[float, ...]:
-    return (await EMBEDDER.embed((text,)))[0]
-
-
-async def entries(document_id: str, *texts: str, collection_id: str = "col_a") -> tuple[IndexedChunk, ...]:
-    made = []
-    for at, text in enumerate(texts):
-        chunk = Chunk(
-            f"{document_id}.{at}", document_id, collection_id, at, at + 1, at * 100, at * 100 + len(text), text
-        )
-        made.append(IndexedChunk(chunk, await vector_of(text)))
-    return tuple(made)
-
-
-async def put(store: VectorStore, document_id: str, *texts: str, tenant: str = "ten_a", **attributes: object) -> None:
-    document = replace(IndexedDocument(document_id, "col_a", f"Title of {document_id}"), **attributes)  # type: ignore[arg-type]
-    await store.put(tenant, MODEL, document, await entries(document_id, *texts, collection_id=document.collection_id))
-
-
-async def search(
-    store: VectorStore, text: str, *, tenant: str = "ten_a", model: str = MODEL, **attributes: object
-) -> list[str]:
-    query = VectorQuery(text, await vector_of(text), ("col_a",), "user_1", limit=10)
-    found = await store.search(tenant, model, replace(query, **attributes))  # type: ignore[arg-type]
-    return [passage.chunk.chunk_id for passage in found]
-
-
-@pytest.fixture(params=["local", "weaviate"])
+@pytest.fixture(params=["local", "local-sealed", "weaviate"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VectorStore]:
     made: VectorStore
     if request.param == "local":
         made = open_vectors(f"local://{tmp_path}/index")
+    elif request.param == "local-sealed":
+        made = open_vectors(f"local://{tmp_path}/index", keys_in(tmp_path))
     else:
         made = open_weaviate(request.getfixturevalue("weaviate_url"), api_key=WEAVIATE_KEY)
         for tenant in ("ten_a", "ten_b"):
@@ -233,80 +204,6 @@ async def test_closed_means_unavailable_and_closing_twice_is_fine(store: VectorS
     assert not await store.ready()
 
 
-# What only the local adapter promises.
-
-
-async def test_local_survives_reopening_and_sees_what_another_process_wrote(tmp_path: Path) -> None:
-    first, second = LocalVectors(tmp_path), LocalVectors(tmp_path)
-    await put(first, "doc_1", "rules of leave")
-    assert await search(second, "leave", mode="meaning") == ["doc_1.0"]
-    await put(second, "doc_2", "rules of travel")
-    assert "doc_2.0" in await search(first, "travel", mode="meaning")
-    await put(first, "doc_3", "rules of dress")
-    await first.close()
-    await second.close()
-    third = LocalVectors(tmp_path)
-    assert (await search(third, "rules of dress", mode="meaning"))[0] == "doc_3.0"
-    assert len(await search(third, "rules", mode="meaning")) == 3
-    await third.close()
-
-
-async def test_local_searches_by_words_when_the_vector_file_is_lost(tmp_path: Path) -> None:
-    store = LocalVectors(tmp_path)
-    await put(store, "doc_1", "rules of leave")
-    await store.close()
-    for path in (tmp_path / "ten_a").glob("*.f32"):
-        path.unlink()
-    store = LocalVectors(tmp_path)
-    assert await search(store, "leave") == ["doc_1.0"]
-    await put(store, "doc_1", "rules of leave")
-    assert await search(store, "leave", mode="meaning") == ["doc_1.0"]
-    await store.close()
-
-
-async def test_local_translates_a_broken_database(tmp_path: Path) -> None:
-    (tmp_path / "ten_a").mkdir()
-    (tmp_path / "ten_a" / "index.sqlite3").write_bytes(b"not a database " * 500)
-    store = LocalVectors(tmp_path)
-    with pytest.raises(Unavailable) as caught:
-        await search(store, "leave")
-    assert isinstance(caught.value.__cause__, sqlite3.Error)
-    await store.close()
-
-
-async def test_local_meaning_is_exact(tmp_path: Path) -> None:
-    generator = random.Random(5)
-    store = LocalVectors(tmp_path)
-    words = [f"w{at}" for at in range(60)]
-    texts = [" ".join(generator.choices(words, k=12)) for _ in range(120)]
-    for at in range(0, 120, 10):
-        await put(store, f"doc_{at}", *texts[at : at + 10])
-    for at in (10, 50):
-        await store.delete("ten_a", f"doc_{at}")
-    kept = {f"doc_{at // 10 * 10}.{at % 10}": text for at, text in enumerate(texts) if at // 10 * 10 not in (10, 50)}
-    question = await vector_of("w1 w2 w3 w4")
-    cosines = {
-        name: sum(a * b for a, b in zip(question, await vector_of(text), strict=True)) for name, text in kept.items()
-    }
-    found = await search(store, "w1 w2 w3 w4", mode="meaning")
-    expected = sorted(cosines.values(), reverse=True)[:10]
-    assert [round(cosines[name], 4) for name in found] == [round(value, 4) for value in expected]
-    await store.close()
-
-
-@pytest.mark.parametrize("tenant", ["", "../x", "a/b", ".hidden", "a" * 200])
-async def test_local_refuses_what_is_no_tenant_id(tmp_path: Path, tenant: str) -> None:
-    store = LocalVectors(tmp_path / "index")
-    with pytest.raises(InvalidInput):
-        await put(store, "doc_1", "x", tenant=tenant)
-    await store.close()
-
-
-def test_a_local_url_needs_a_folder() -> None:
-    with pytest.raises(Misconfigured):
-        open_vectors("local:///")
-
-
 async def test_keeps_where_the_lines_of_a_chunk_stand(store: VectorStore) -> None:
     (entry,) = await entries("doc_1", "turbines spin in hot steam")
     boxes = (Box(1, 0, 13, 60.0, 72.5, 300.1, 84.5), Box(1, 14, 26, 60.0, 90.0, 250.0, 102.0))
@@ -314,21 +211,6 @@ async def test_keeps_where_the_lines_of_a_chunk_stand(store: VectorStore) -> Non
     await store.put("ten_a", MODEL, IndexedDocument("doc_1", "col_a", "Steam"), (placed,))
     query = VectorQuery("hot steam", await vector_of("hot steam"), ("col_a",), "user_1")
     assert [one.chunk for one in await store.search("ten_a", MODEL, query)] == [placed.chunk]
-
-
-async def test_an_index_of_the_first_version_is_read_and_written_on(tmp_path: Path) -> None:
-    store = open_vectors(f"local://{tmp_path}/index")
-    await put(store, "doc_1", "turbines spin in hot steam")
-    await store.close()
-    (path,) = tmp_path.rglob("index.sqlite3")
-    with sqlite3.connect(path) as connection:
-        connection.execute("ALTER TABLE chunks DROP COLUMN boxes")
-        connection.execute("PRAGMA user_version = 1")
-    connection.close()
-    again = open_vectors(f"local://{tmp_path}/index")
-    await put(again, "doc_2", "the boiler needs hot water")
-    assert set(await search(again, "hot")) == {"doc_1.0", "doc_2.0"}
-    await again.close()
 
 
 async def test_chunks_come_with_those_around_them_when_asked(store: VectorStore) -> None:

@@ -70,6 +70,14 @@ class RootKeys(Protocol):
         ...
 
 
+class Rewrapped(Protocol):
+    """Something that keeps keys which a key of the tenant wraps."""
+
+    async def rewrap(self, tenant_id: str, *, old_key_id: str) -> int:
+        """Put what `old_key_id` wraps under the tenant's active key; how many keys, 0 where none are kept. All stays readable. Idempotent."""
+        ...
+
+
 class Seals(Protocol):
     """The keys of the rows of a tenant, in one transaction."""
 

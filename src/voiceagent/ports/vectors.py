@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from voiceagent.domain.document import Chunk, Passage
+from voiceagent.ports.keys import Rewrapped
 
 SearchMode = Literal["fused", "words", "meaning"]
 
@@ -62,7 +63,7 @@ class Scrubbed(Protocol):
         ...
 
 
-class VectorStore(Scrubbed, Protocol):
+class VectorStore(Scrubbed, Rewrapped, Protocol):
     """An index that can be built again from the documents. Vectors of several models may stand side by side for one document."""
 
     async def put(

@@ -274,7 +274,7 @@ async def test_a_key_is_rotated_while_everything_is_read_and_written_and_the_old
         await asyncio.sleep(0)
 
     serving = asyncio.ensure_future(serve())
-    moved = await rotate(store, blobs, keys, A, wait=waited)
+    moved = await rotate(store, (blobs,), keys, A, wait=waited)
     done.set()
     assert await serving > 100
     assert moved >= 63
@@ -298,7 +298,7 @@ async def test_a_rotation_that_was_stopped_goes_on(house: House) -> None:
     async def waited(seconds: float) -> None:
         house.clock.at_s += seconds
 
-    await rotate(store, blobs, keys, A, wait=waited)
+    await rotate(store, (blobs,), keys, A, wait=waited)
     assert len((await house.keys().of(A)).keys) == 1
     assert await read(house.store(house.keys()), A) == turns
 

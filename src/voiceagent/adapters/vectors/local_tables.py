@@ -1,21 +1,33 @@
-"""The tables of a tenant's local index, in one SQLite file: documents, chunks, words, and which slot holds which vector."""
+"""The tables of a tenant's local index, in one SQLite file that SQLCipher may encrypt: documents, chunks, words and vectors."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from voiceagent.adapters.vectors.boxes import packed_boxes, unpacked_boxes
+from voiceagent.adapters.vectors.local_sqlite import Connection, opened
 from voiceagent.adapters.vectors.local_words import indexed
 from voiceagent.domain.document import Chunk
+from voiceagent.kit.errors import InvalidInput
 from voiceagent.ports.vectors import IndexedChunk, IndexedDocument, VectorQuery
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 ROW_BITS = 16
 """A chunk's row is its document's number shifted left by this, plus its ordinal: the document is known without a join."""
+
+VECTORS = """
+CREATE TABLE vectors (
+    model_id INTEGER NOT NULL, number INTEGER NOT NULL, changed INTEGER NOT NULL, matrix BLOB NOT NULL, PRIMARY KEY (model_id, number));
+CREATE INDEX vectors_by_change ON vectors (model_id, changed);
+"""
+"""The vectors of a document's chunks, in their order: float32, little-endian, n times the model's dimensions; none once the document has gone.
+changed: the version with which they came, so that who searches reads only what is new."""
 
 _SCHEMA = """
 CREATE TABLE documents (
@@ -25,39 +37,39 @@ CREATE INDEX documents_by_collection ON documents (collection_id);
 CREATE TABLE chunks (
     row INTEGER PRIMARY KEY, chunk_id TEXT NOT NULL, page INTEGER NOT NULL, start_at INTEGER NOT NULL, end_at INTEGER NOT NULL,
     heading TEXT NOT NULL, text TEXT NOT NULL, boxes TEXT NOT NULL DEFAULT '');
-CREATE TABLE models (model_id INTEGER PRIMARY KEY, model TEXT NOT NULL UNIQUE, dimensions INTEGER NOT NULL);
-CREATE TABLE vectors (model_id INTEGER NOT NULL, row INTEGER NOT NULL, slot INTEGER NOT NULL, PRIMARY KEY (model_id, row)) WITHOUT ROWID;
+CREATE TABLE models (model_id INTEGER PRIMARY KEY AUTOINCREMENT, model TEXT NOT NULL UNIQUE, dimensions INTEGER NOT NULL);
 CREATE TABLE versions (value INTEGER NOT NULL);
 INSERT INTO versions (value) VALUES (0);
 CREATE VIRTUAL TABLE words USING fts5 (title, heading, text, content='', tokenize='porter unicode61 remove_diacritics 2');
 """
 
-_BOXES = "ALTER TABLE chunks ADD COLUMN boxes TEXT NOT NULL DEFAULT ''"
-"""What the second version adds to the first."""
-
 CHUNK_COLUMNS = "row, chunk_id, page, start_at, end_at, heading, text, boxes"
 ChunkRow = tuple[int, str, int, int, int, str, str, str]
+CACHE_KIB = 16_384
+"""Pages that a connection keeps opened: as much as the words of some 50,000 chunks."""
 
 
-def connect(path: Path, *, timeout_s: float = 5.0) -> sqlite3.Connection:
-    """A connection in autocommit mode; what is committed is durable."""
-    connection = sqlite3.connect(path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
+def connect(path: Path, key: bytes | None) -> Connection:
+    """A connection in autocommit mode; what is committed is durable.
+
+    key: 32 bytes; every page of the database and of its log is encrypted under it. None: nothing is.
+    """
+    connection = opened(path, key)
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = ON")
-    connection.execute("PRAGMA mmap_size = 1073741824")
-    if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
         _create(connection)
     return connection
 
 
-def _create(connection: sqlite3.Connection) -> None:
+def _create(connection: Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        found = connection.execute("PRAGMA user_version").fetchone()[0]
-        if found < SCHEMA_VERSION:
-            for statement in filter(str.strip, (_SCHEMA if found == 0 else _BOXES).split(";\n")):
-                connection.execute(statement)
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            run_all(connection, _SCHEMA + VECTORS)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
     except BaseException:
@@ -65,15 +77,19 @@ def _create(connection: sqlite3.Connection) -> None:
         raise
 
 
-def version(connection: sqlite3.Connection) -> int:
+def run_all(connection: Connection, statements: str) -> None:
+    """Each statement inside the open transaction, which a script of the driver would end."""
+    for statement in filter(str.strip, statements.split(";\n")):
+        connection.execute(statement)
+
+
+def version(connection: Connection) -> int:
     """Counts the changes of the index, by whichever process."""
     value: int = connection.execute("SELECT value FROM versions").fetchone()[0]
     return value
 
 
-def put_document(
-    connection: sqlite3.Connection, document: IndexedDocument, chunks: Iterable[IndexedChunk]
-) -> list[int]:
+def put_document(connection: Connection, document: IndexedDocument, chunks: Iterable[IndexedChunk]) -> list[int]:
     """Store the document and its chunks inside the open transaction; returns the chunks' rows. Unchanged chunks keep their rows."""
     wanted = [entry.chunk for entry in chunks]
     found = connection.execute(
@@ -108,13 +124,13 @@ def put_document(
     return rows
 
 
-def number_of(connection: sqlite3.Connection, document_id: str) -> int | None:
+def number_of(connection: Connection, document_id: str) -> int | None:
     """The document's number, None when it is not known."""
     found = connection.execute("SELECT number FROM documents WHERE document_id = ?", (document_id,)).fetchone()
     return None if found is None else int(found[0])
 
 
-def remove_document(connection: sqlite3.Connection, document_id: str) -> bool:
+def remove_document(connection: Connection, document_id: str) -> bool:
     """Take out the document with its chunks, words and vectors inside the open transaction."""
     found = connection.execute("SELECT number, title FROM documents WHERE document_id = ?", (document_id,)).fetchone()
     if found is None:
@@ -129,13 +145,64 @@ def remove_document(connection: sqlite3.Connection, document_id: str) -> bool:
             "INSERT INTO words (words, rowid, title, heading, text) VALUES ('delete', ?, ?, ?, ?)", values
         )
     connection.execute("DELETE FROM chunks WHERE row >= ? AND row < ?", bounds)
-    for (model_id,) in connection.execute("SELECT model_id FROM models").fetchall():
-        connection.execute("DELETE FROM vectors WHERE model_id = ? AND row >= ? AND row < ?", (model_id, *bounds))
+    connection.execute(
+        "UPDATE vectors SET matrix = x'', changed = (SELECT value FROM versions) WHERE model_id IN (SELECT model_id FROM models) AND number = ?",
+        (number,),
+    )
     connection.execute("DELETE FROM documents WHERE number = ?", (number,))
     return True
 
 
-def stored_chunks(connection: sqlite3.Connection, number: int) -> list[tuple[object, ...]]:
+def put_vectors(connection: Connection, model: str, number: int, vectors: NDArray[np.float32]) -> None:
+    """Keep the vectors (n, dimensions) of a document's chunks inside the open transaction.
+
+    Raises InvalidInput `bad_vector` for another length than the model's.
+    """
+    dimensions = vectors.shape[1]
+    found = model_of(connection, model)
+    if found is None:
+        cursor = connection.execute("INSERT INTO models (model, dimensions) VALUES (?, ?)", (model, dimensions))
+        found = int(cursor.lastrowid or 0), dimensions
+    if found[1] != dimensions:
+        raise InvalidInput("bad_vector", f"vectors of {model} have {found[1]} numbers, not {dimensions}")
+    connection.execute(
+        "INSERT OR REPLACE INTO vectors (model_id, number, changed, matrix) VALUES (?, ?, (SELECT value FROM versions), ?)",
+        (found[0], number, np.ascontiguousarray(vectors, dtype="<f4").tobytes()),
+    )
+
+
+def model_of(connection: Connection, model: str) -> tuple[int, int] | None:
+    """Number and dimensions of a model; None when nothing has vectors of it."""
+    found: tuple[int, int] | None = connection.execute(
+        "SELECT model_id, dimensions FROM models WHERE model = ?", (model,)
+    ).fetchone()
+    return found
+
+
+def drop_model(connection: Connection, model: str) -> None:
+    """Take out a model with its vectors inside the open transaction."""
+    connection.execute("DELETE FROM vectors WHERE model_id IN (SELECT model_id FROM models WHERE model = ?)", (model,))
+    connection.execute("DELETE FROM models WHERE model = ?", (model,))
+
+
+def changed_vectors(
+    connection: Connection, model_id: int, dimensions: int, since: int
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Number and vectors (n, dimensions) of each document that came or went after version `since`."""
+    found = connection.execute(
+        "SELECT number, matrix FROM vectors WHERE model_id = ? AND changed > ?", (model_id, since)
+    )
+    for number, matrix in found:
+        yield number, np.frombuffer(matrix, dtype="<f4").reshape(-1, dimensions).astype(np.float32, copy=False)
+
+
+def changed_bytes(connection: Connection, model_id: int, since: int) -> int:
+    """How many bytes of vectors came after version `since`."""
+    sql = "SELECT coalesce(sum(length(matrix)), 0) FROM vectors WHERE model_id = ? AND changed > ?"
+    return int(connection.execute(sql, (model_id, since)).fetchone()[0])
+
+
+def stored_chunks(connection: Connection, number: int) -> list[tuple[object, ...]]:
     bounds = (number << ROW_BITS, (number + 1) << ROW_BITS)
     return connection.execute(
         "SELECT chunk_id, page, start_at, end_at, heading, text, boxes FROM chunks WHERE row >= ? AND row < ? ORDER BY row",
@@ -162,7 +229,7 @@ def filter_clause(query: VectorQuery) -> tuple[str, list[object]]:
     return " AND ".join(parts), values
 
 
-def document_of(connection: sqlite3.Connection, row: int) -> tuple[str, str, str] | None:
+def document_of(connection: Connection, row: int) -> tuple[str, str, str] | None:
     """Id, collection and title of the document to which the chunk in `row` belongs."""
     found: tuple[str, str, str] | None = connection.execute(
         "SELECT document_id, collection_id, title FROM documents WHERE number = ?", (row >> ROW_BITS,)
@@ -171,7 +238,7 @@ def document_of(connection: sqlite3.Connection, row: int) -> tuple[str, str, str
 
 
 def chunks_around(
-    connection: sqlite3.Connection, row: int, distance: int, document_id: str, collection_id: str
+    connection: Connection, row: int, distance: int, document_id: str, collection_id: str
 ) -> dict[int, Chunk]:
     """The chunk in `row` and those of the same document at most `distance` before and after it, by row and in order."""
     number = row >> ROW_BITS

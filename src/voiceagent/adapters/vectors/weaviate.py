@@ -128,6 +128,10 @@ class WeaviateVectors:
     async def scrub(self, tenant_id: str) -> None:
         """Nothing to ask for: Weaviate gives places back by compactions of its own."""
 
+    async def rewrap(self, tenant_id: str, *, old_key_id: str) -> int:
+        """Weaviate keeps no keys of ours: what lies on its disks is for the encryption of the volume."""
+        return 0
+
     async def ready(self) -> bool:
         try:
             async with asyncio.timeout(_READY_S):

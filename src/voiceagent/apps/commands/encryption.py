@@ -12,7 +12,7 @@ from voiceagent.apps.build import opened
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
 from voiceagent.apps.commands.outcome import out, print_json, run
 from voiceagent.apps.custody.opening import open_keys
-from voiceagent.apps.custody.rotation import SealedObjects, rotate
+from voiceagent.apps.custody.rotation import rotate
 from voiceagent.apps.custody.rotation import rotate_root as rotate_root_key
 from voiceagent.apps.settings import Settings
 from voiceagent.domain.audit import AuditEntry
@@ -23,15 +23,16 @@ from voiceagent.kit.crypto_envelope import WrappingKey
 from voiceagent.kit.crypto_frames import opened_frames
 from voiceagent.kit.errors import InvalidInput, Misconfigured
 from voiceagent.kit.ids import new_id
-from voiceagent.ports.blobs import BlobStore
-from voiceagent.ports.keys import Keys, RootKeys
+from voiceagent.ports.keys import Keys, Rewrapped, RootKeys
 from voiceagent.ports.store import Store
+from voiceagent.ports.vectors import VectorStore
 
 app = typer.Typer(help="Keys of what is encrypted at rest.", no_args_is_help=True)
 TenantOption = Annotated[str, typer.Option("--tenant", help="Id of the tenant.")]
 SUBJECT = "service:command_line"
 T = TypeVar("T")
-Use = Callable[[Store, BlobStore, Keys], Awaitable[T]]
+Places = tuple[Rewrapped, ...]
+Use = Callable[[Store, Places, Keys], Awaitable[T]]
 
 
 @app.command(
@@ -46,8 +47,8 @@ def rotate_key(
 ) -> None:
     """Give the organisation a new key and destroy the old one. Everything is served meanwhile; a run that was stopped goes on with the next."""
 
-    async def use(store: Store, blobs: BlobStore, keys: Keys) -> int:
-        count = await rotate(store, cast(SealedObjects, blobs), keys, tenant)
+    async def use(store: Store, places: Places, keys: Keys) -> int:
+        count = await rotate(store, places, keys, tenant)
         await _note(store, tenant, "tenant_key_rotated", count)
         return count
 
@@ -77,7 +78,7 @@ def rotate_root(
 ) -> None:
     """Put the keys of all organisations under a new root key. Everything is served meanwhile; a run that was stopped goes on with the next."""
 
-    async def use(store: Store, _blobs: BlobStore, keys: Keys) -> int | None:
+    async def use(store: Store, _places: Places, keys: Keys) -> int | None:
         count = await rotate_root_key(store, cast(RootKeys, keys), aside)
         await _note(store, DEFAULT_TENANT_ID, "root_key_rotated", count, "root")
         return count
@@ -104,7 +105,7 @@ def destroy(
     if yes != tenant:
         raise InvalidInput("not_confirmed", "give --yes with the id of the tenant", param="--yes")
 
-    async def use(store: Store, _blobs: BlobStore, keys: Keys) -> int:
+    async def use(store: Store, _places: Places, keys: Keys) -> int:
         await _note(store, tenant, "tenant_keys_destroyed", None)  # before: afterwards nobody could say why all is gone
         return await keys.destroy(tenant)
 
@@ -127,7 +128,7 @@ def open_recording(
 ) -> None:
     """Decrypt a recording of a session into a folder of its own. That it was opened is written into the audit log."""
 
-    async def use(store: Store, _blobs: BlobStore, keys: Keys) -> list[str]:
+    async def use(store: Store, _places: Places, keys: Keys) -> list[str]:
         known = (await keys.of(tenant)).keys
         await _note(store, tenant, "recording_opened", None, recording.name)
         return _opened_files(recording, to, known, tenant)
@@ -169,11 +170,13 @@ def _with_keys(settings: Settings, use: Use[T]) -> T:
                 "not_encrypted", "nothing is encrypted: keys.url is empty, or there is no root key", param="keys.url"
             )
         store: Store = await opened("store", settings.url("store"), clock=clock, keys=keys)
-        blobs: BlobStore = await opened("blobs", settings.url("blobs"), clock=clock, keys=keys)
+        blobs = await opened("blobs", settings.url("blobs"), clock=clock, keys=keys)
+        vectors: VectorStore = await opened("vectors", settings.url("vectors"), clock=clock, keys=keys)
         try:
             await store.migrate()
-            return await use(store, blobs, keys)
+            return await use(store, (blobs, vectors), keys)
         finally:
+            await vectors.close()
             await blobs.close()
             await store.close()
             await keys.close()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
-from typing import Protocol
 
-from voiceagent.ports.keys import Keys, RootKeys
+from voiceagent.ports.keys import Keys, Rewrapped, RootKeys
 from voiceagent.ports.store import Store
 
 ROWS_AT_A_TIME = 500
@@ -15,25 +14,19 @@ KNOWN_EVERYWHERE_S = 6.0
 """A process may use a key that it knows for 5 s without looking again."""
 
 
-class SealedObjects(Protocol):
-    """A blob store that keeps keys of objects."""
-
-    async def rewrap(self, tenant_id: str, *, old_key_id: str) -> int:
-        """Put every object key that `old_key_id` wraps under the tenant's active key; how many."""
-        ...
-
-
 Wait = Callable[[float], Awaitable[None]]
 
 
-async def rotate(store: Store, blobs: SealedObjects, keys: Keys, tenant_id: str, *, wait: Wait = asyncio.sleep) -> int:
-    """How many keys of rows and objects were put under a new key. When it was stopped halfway, the next call goes on and ends it."""
+async def rotate(
+    store: Store, places: Collection[Rewrapped], keys: Keys, tenant_id: str, *, wait: Wait = asyncio.sleep
+) -> int:
+    """How many keys of rows and of what `places` keep were put under a new key. When it was stopped halfway, the next call goes on and ends it."""
     await keys.rotate(tenant_id)
     await wait(KNOWN_EVERYWHERE_S)  # from then on nobody wraps with an older one
     known = await keys.of(tenant_id)
     count = 0
     for old_key_id in sorted(set(known.keys) - {known.active.key_id}):
-        count += await blobs.rewrap(tenant_id, old_key_id=old_key_id)
+        count += sum([await place.rewrap(tenant_id, old_key_id=old_key_id) for place in places])
         while moved := await _rows(store, tenant_id, old_key_id):
             count += moved
         await keys.retire(tenant_id, old_key_id)
