@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx2 as httpx
 import pytest
 from tests.support.servers import S3_SECRET, S3_USER
 
@@ -290,11 +291,27 @@ def test_a_folder_url_that_is_none_is_refused(url: str) -> None:
     assert caught.value.code == "blobs_url"
 
 
-@pytest.mark.parametrize("url", ["s3://", "s3:///x", "s3://bucket/path", "s3://bucket?unknown=1", "file:///x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://",
+        "s3:///x",
+        "s3://bucket/path",
+        "s3://bucket?unknown=1",
+        "s3://bucket?links_s=-1",
+        "s3://bucket?links_s=3601",
+        "file:///x",
+    ],
+)
 def test_a_bucket_url_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(Misconfigured) as caught:
         open_s3(url)
     assert caught.value.code == "blobs_url"
+
+
+async def test_without_being_asked_for_links_there_are_none(blobs: BlobStore, tenant: str) -> None:
+    await blobs.put(f"{tenant}/a/x", b"x")
+    assert await blobs.link(f"{tenant}/a/x") is None
 
 
 @pytest.fixture(params=["minio", "versitygw"])
@@ -302,6 +319,32 @@ def s3_url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", S3_USER)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", S3_SECRET)
     return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+async def test_a_link_gives_out_one_object_to_anybody_for_a_while(s3_url: str, tenant: str) -> None:
+    blobs = open_s3(f"{s3_url}&links_s=2")
+    await blobs.put(f"{tenant}/a/x", b"for whoever has the link")
+    link = await blobs.link(f"{tenant}/a/x")
+    assert link is not None
+    assert S3_SECRET not in link
+    async with httpx.AsyncClient() as anybody:
+        assert (await anybody.get(link)).content == b"for whoever has the link"
+        assert (await anybody.get(link.replace(f"{tenant}/a/x", f"{tenant}/a/y"))).status_code == 403
+        assert (await anybody.put(link, content=b"other")).status_code == 403
+        async with asyncio.timeout(20):
+            while (await anybody.get(link)).status_code != 403:
+                await asyncio.sleep(0.2)
+    with pytest.raises(InvalidInput):
+        await blobs.link("../x")
+    await blobs.close()
+
+
+async def test_a_link_leads_to_where_callers_reach_the_store(s3_url: str, tenant: str) -> None:
+    blobs = open_s3(f"{s3_url}&links_s=60&links_endpoint=https://objects.example.org")
+    link = await blobs.link(f"{tenant}/a/x")
+    assert link is not None
+    assert link.startswith("https://objects.example.org/")
+    await blobs.close()
 
 
 async def test_a_missing_bucket_is_a_matter_of_configuration(s3_url: str) -> None:

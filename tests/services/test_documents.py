@@ -439,6 +439,26 @@ async def upload(http: httpx.AsyncClient, name: str, data: str | bytes, **fields
     return shown
 
 
+async def test_a_download_leads_to_the_object_store_when_that_is_asked_for_and_possible(
+    kit: DocumentsKit, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document_id = (await upload(http, "leave.txt", LEAVE))["document_id"]
+    path = f"/api/v1/documents/{document_id}/content"
+    assert (await http.get(f"{path}?link=true")).content == LEAVE.encode()
+
+    async def link(name: str) -> str:
+        return f"https://objects.example.org/{name}?signed"
+
+    monkeypatch.setattr(kit.parts.blobs, "link", link, raising=False)
+    answer = await http.get(f"{path}?link=true", follow_redirects=False)
+    assert answer.status_code == 307
+    assert answer.headers["location"].startswith("https://objects.example.org/ten_a/")
+    assert answer.headers["cache-control"] == "no-store"
+    assert (await http.get(path)).content == LEAVE.encode()
+    stranger = await http.get(f"{path}?link=true", headers=as_caller("stranger"), follow_redirects=False)
+    assert stranger.status_code == 404
+
+
 async def test_the_life_of_a_document_over_http(kit: DocumentsKit, http: httpx.AsyncClient) -> None:
     made = await upload(http, "leave.txt", LEAVE)
     document_id = made["document_id"]

@@ -158,6 +158,11 @@ class DocumentService:
         document = await self.get(principal, document_id)
         return document, self._parts.blobs.get(file_blob(principal.tenant_id, document))
 
+    async def content_link(self, principal: Principal, document_id: str) -> str | None:
+        """A URL of the object store that gives out the uploaded bytes for a short while; None when there are no such links."""
+        document = await self.get(principal, document_id)
+        return await self._parts.blobs.link(file_blob(principal.tenant_id, document))
+
     async def delete(self, principal: Principal, document_id: str) -> None:
         """Remove the document and every copy of it: row, file, text, words, vectors. Nothing finds it once this returns.
 
@@ -244,7 +249,7 @@ class DocumentService:
 
     def ingest_job(self, tenant_id: str, document: Document, *, attempt: datetime) -> Job:
         """The job that reads and indexes one version of a document with the model of today."""
-        model = self._parts.embedder.capabilities.model
+        model = self._parts.spaces.current
         key = f"{INGEST}:{document.document_id}:{document.version}:{model}:{attempt.isoformat()}"
         payload: dict[str, str | int | float | bool | None] = {"version": document.version, "model": model}
         return self._job(tenant_id, INGEST, document.document_id, payload, key=key)

@@ -1,4 +1,4 @@
-"""Objects in a bucket of any S3-compatible store: `s3://bucket?endpoint=https://host:9000&region=us-east-1`.
+"""Objects in a bucket of any S3-compatible store: `s3://bucket?endpoint=https://host:9000&region=us-east-1&links_s=60`.
 
 Only the client's blocking calls are used, in threads: its own asynchronous ones can abort the process when it ends.
 """
@@ -32,6 +32,7 @@ CONNECT_S = 1.0
 READ_S = 10.0
 REQUEST_S = 30.0
 PROBE_S = 1.5
+LONGEST_LINK_S = 3_600
 
 _FULL = ("xminiostoragefull", "insufficientstorage", "quotaexceeded", "no space left", "507")
 
@@ -43,6 +44,9 @@ class S3Blobs:
         self._store = _store(bucket, options, request_s=REQUEST_S, retries=1)
         self._probe = _store(bucket, options, request_s=PROBE_S, retries=0)
         self._threads = Threads("blobs", THREADS)
+        self._links_s = float(options.get("links_s", "0"))
+        outside = {**options, "endpoint": options.get("links_endpoint", options.get("endpoint", ""))}
+        self._signing = _store(bucket, outside, request_s=PROBE_S, retries=0)
 
     async def put(self, name: str, data: AsyncIterator[bytes] | bytes) -> int:
         checked(name)
@@ -61,6 +65,12 @@ class S3Blobs:
         while (piece := await self._threads.run(_translating(next), pieces, None)) is not None:
             for start in range(0, len(piece), PIECE_BYTES):
                 yield piece[start : start + PIECE_BYTES]
+
+    async def link(self, name: str) -> str | None:
+        if not self._links_s:
+            return None
+        good_for = timedelta(seconds=self._links_s)
+        return await self._threads.run(_translating(_signed), self._signing, checked(name), good_for)
 
     async def delete(self, name: str) -> bool:
         return await self._threads.run(_translating(_removed), self._store, checked(name))
@@ -126,6 +136,10 @@ def _pieces(store: S3Store, name: str) -> Iterator[bytes]:
     return (bytes(piece) for piece in obstore.get(store, name).stream(min_chunk_size=PIECE_BYTES))
 
 
+def _signed(store: S3Store, name: str, good_for: timedelta) -> str:
+    return obstore.sign(store, "GET", name, good_for)
+
+
 def _removed(store: S3Store, name: str) -> bool:
     """The protocol does not tell whether a deleted object was there, so it is asked first."""
     try:
@@ -171,20 +185,30 @@ def _problem(failure: Exception) -> Problem:
 
 def open_blobs(url: str) -> S3Blobs:
     """The objects in the bucket of `url`. Credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the files that
-    these names with `_FILE` point to, or from the machine's role. Raises Misconfigured `blobs_url`, `blobs_credentials`."""
+    these names with `_FILE` point to, or from the machine's role. Raises Misconfigured `blobs_url`, `blobs_credentials`.
+
+    links_s: how long a link to an object is good, in seconds up to 3600; without it there are none. links_endpoint: where callers reach the
+    store, when that is another URL than ours."""
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     if (
         parts.scheme != "s3"
         or not parts.hostname
         or parts.path not in ("", "/")
-        or options.keys() - {"endpoint", "region"}
+        or options.keys() - {"endpoint", "region", "links_s", "links_endpoint"}
+        or not _is_while(options.get("links_s", "0"))
     ):
-        raise Misconfigured("blobs_url", "the objects' URL is s3://BUCKET?endpoint=URL&region=NAME")
+        raise Misconfigured(
+            "blobs_url", "the objects' URL is s3://BUCKET?endpoint=URL&region=NAME&links_s=SECONDS&links_endpoint=URL"
+        )
     access_key, secret_key = _secret("AWS_ACCESS_KEY_ID"), _secret("AWS_SECRET_ACCESS_KEY")
     if access_key and secret_key:
         options |= {"access_key": access_key, "secret_key": secret_key}
     return S3Blobs(parts.hostname, options)
+
+
+def _is_while(text: str) -> bool:
+    return text.isdecimal() and 0 <= int(text) <= LONGEST_LINK_S
 
 
 def _secret(name: str) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import StreamingResponse
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from voiceagent.documents.api.shapes import (
     BoxShown,
@@ -181,9 +181,19 @@ async def get_boxes(
     return PlacesShown(document_id=document_id, pages=pages, boxes=boxes_shown(boxes))
 
 
-@router.get("/{document_id}/content")
-async def get_content(document_id: str, caller: Reader, service: Service) -> StreamingResponse:
-    """The file as it was uploaded, always as a download: nothing in it runs in a browser."""
+@router.get(
+    "/{document_id}/content", responses={307: {"description": "The bytes are at `location` for a short while."}}
+)
+async def get_content(
+    document_id: str, caller: Reader, service: Service, link: Annotated[bool, Query()] = False
+) -> Response:
+    """The file as it was uploaded, always as a download: nothing in it runs in a browser.
+
+    `link=true`: where the object store gives out links (`links_s` of `blobs.url`, and nothing is encrypted by us), the answer leads there.
+    """
+    place = await service.content_link(caller, document_id) if link else None
+    if place:
+        return RedirectResponse(place, status_code=307, headers={"cache-control": "no-store"})
     document, pieces = await service.content(caller, document_id)
     headers = {
         "content-disposition": f"attachment; filename*=UTF-8''{quote(document.file_name)}",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
 from pydantic import BaseModel, Field
-from starlette.responses import StreamingResponse
+from starlette.responses import Response
 
 from voiceagent.documents.api.routes_documents import UPLOAD_BODY_BYTES, get_content, pieces_of
 from voiceagent.documents.api.shapes import service_of
@@ -84,7 +84,7 @@ async def get_file(file_id: str, caller: Reader, service: Service) -> Json:
 
 
 @router.get("/files/{file_id}/content")
-async def get_file_content(file_id: str, caller: Reader, service: Service) -> StreamingResponse:
+async def get_file_content(file_id: str, caller: Reader, service: Service) -> Response:
     """The bytes of a file."""
     return await get_content(file_id, caller, service)
 
