@@ -1,6 +1,7 @@
 """Retrieval on judged sets: words alone, meaning alone and both, side by side in one run; then the time of a search at size.
 
-    python bench/retrieval/run.py [--data DIR] [--sizes 20000 200000] [--sets cranfield bank-support xquad-en] [--json FILE]
+    python bench/retrieval/run.py [--data DIR] [--sizes 20000 200000] [--sets cranfield bank-support xquad-en]
+                                  [--compute whole floats] [--json FILE]
 
 DIR holds `qa/<set>/{corpus,queries}.jsonl, qrels.tsv` (default: $VOICEAGENT_DATA or ../shared/data).
 """
@@ -82,7 +83,9 @@ async def judged_run(store: LocalVectors, embedder: Embedder, folder: Path) -> d
         judgements(folder / "qrels.tsv"),
     )
     tenant = f"set_{folder.name}"
+    cpu_s = time.process_time()
     chunks = await indexed(store, embedder, corpus, tenant)
+    cpu_s = time.process_time() - cpu_s
     scores: dict[str, list[tuple[float, float]]] = {mode: [] for mode in MODES}
     for entry in queries:
         relevant = {one: score for one, score in judged.get(str(entry["id"]), {}).items() if score > 0}
@@ -103,6 +106,7 @@ async def judged_run(store: LocalVectors, embedder: Embedder, folder: Path) -> d
         "documents": len(corpus),
         "chunks": chunks,
         "queries": len(scores["fused"]),
+        "cpu_ms_a_chunk": cpu_s / chunks * 1000,
     }
     for mode in MODES:
         result[mode] = {
@@ -201,16 +205,21 @@ async def main() -> None:
     options.add_argument("--model", default=os.environ.get("VOICEAGENT_MODELS", ".cache/models") + "/minilm-l6-v2")
     options.add_argument("--sets", nargs="*", default=["cranfield", "bank-support", "xquad-en"])
     options.add_argument("--sizes", nargs="*", type=int, default=[20_000, 200_000])
+    options.add_argument("--compute", choices=["whole", "floats"], default="whole", help="what MiniLM multiplies")
     options.add_argument("--json")
     chosen = options.parse_args()
-    data, embedder = Path(chosen.data), MiniLmEmbedder(Path(chosen.model), polite=False)
+    data = Path(chosen.data)
+    embedder = MiniLmEmbedder(Path(chosen.model), polite=False, whole=chosen.compute == "whole")
     results: dict[str, Any] = {"judged": [], "timed": []}
     with tempfile.TemporaryDirectory() as folder:
         store = LocalVectors(Path(folder))
         for name in chosen.sets:
             result = await judged_run(store, embedder, data / "qa" / name)
             results["judged"].append(result)
-            print(f"{name}: {result['documents']} documents, {result['chunks']} chunks, {result['queries']} queries")
+            print(
+                f"{name}: {result['documents']} documents, {result['chunks']} chunks, {result['queries']} queries; "
+                f"{result['cpu_ms_a_chunk']:.1f} CPU ms to embed and index a chunk"
+            )
             for mode in MODES:
                 print(
                     f"  {mode:8} nDCG@10 {result[mode]['ndcg@10']:.4f}  recall@10 {result[mode]['recall@10']:.4f}",

@@ -204,3 +204,32 @@ def test_a_wrong_url_is_a_wrong_configuration(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured) as caught:
         open_minilm(f"minilm://{tmp_path}", models=_NoModels())
     assert caught.value.code == "model_corrupt"
+
+
+async def test_minilm_multiplies_whole_numbers_and_says_so() -> None:
+    """Another space than that of floats, near enough that a question of one finds in the other."""
+    folder = minilm_folder()
+    whole = open_minilm(f"minilm://{folder}", models=_NoModels())
+    floats = open_minilm(f"minilm://{folder}?compute=floats", models=_NoModels())
+    assert whole.capabilities.space == f"{floats.capabilities.space}/int8"
+    assert floats.capabilities.space in whole.capabilities.near and whole.capabilities.space in floats.capabilities.near
+    text = "Annual leave is twenty-five days a year, and unused days are paid out in March of the year after. "
+    passages = (text, text * 8, "The turbine blades are inspected twice a year by a licensed engineer.")
+    ours, exact = await whole.embed(passages), await floats.embed(passages)
+    assert all(0.99 < _similarity(one, other) < 0.99999 for one, other in zip(ours, exact, strict=True))
+    assert await whole.embed(passages[:1]) == ours[:1]  # whatever it is computed beside
+    asked = ("how many days of leave do I have",)
+    assert await whole.embed(asked, query=True) == await floats.embed(asked, query=True)
+    await whole.close()
+    await floats.close()
+
+
+def test_a_file_of_weights_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    whole = (minilm_folder() / "model.onnx").read_bytes()
+    for size in (1, 1_000, len(whole) // 2, len(whole) - 1):
+        (tmp_path / "model.onnx").write_bytes(whole[:size])
+        with pytest.raises(Misconfigured) as caught:
+            open_minilm(f"minilm://{tmp_path}", models=_NoModels())
+        assert caught.value.code == "model_corrupt"
+    with pytest.raises(Misconfigured):
+        open_minilm(f"minilm://{tmp_path}?compute=guess", models=_NoModels())

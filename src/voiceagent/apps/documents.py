@@ -65,6 +65,7 @@ def _document_parts(parts: Parts) -> DocumentParts:
         reranking=Reranking(parts.rerank, parts.settings.rerank.within_ms / 1000),
         llm=parts.llms[0] if parts.settings.documents.classify_by == "llm" and parts.llms else None,
         names=subject_names(parts.settings),
+        embedder_before=parts.embed_previous,
         masked=masked if "index" in parts.settings.privacy.redact else None,
     )
 

@@ -92,6 +92,8 @@ class Parts:
         if fallback_url:
             await self._open_url(f"{port}_fallback", fallback_url)
             self._open[port] = with_fallback(port, self._open[port], self._open[f"{port}_fallback"])
+        if port == "embed" and self.settings.embed.previous_url:
+            await self._open_url("embed_previous", self.settings.embed.previous_url)
 
     async def _open_url(self, name: str, url: str) -> None:
         threads = self.settings.models.threads
@@ -225,3 +227,8 @@ class Parts:
     @property
     def embed(self) -> Embedder:
         return cast(Embedder, self._open["embed"])
+
+    @property
+    def embed_previous(self) -> Embedder | None:
+        """None when no other model is being replaced."""
+        return cast(Embedder | None, self._open.get("embed_previous"))

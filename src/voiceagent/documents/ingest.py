@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from voiceagent.documents.classify import Classifier
 from voiceagent.documents.formats import FORMATS
@@ -21,18 +21,30 @@ from voiceagent.documents.parts import (
     password_key,
     readers_of,
     text_blob,
+    unpacked,
 )
 from voiceagent.documents.sandbox import ParseFailed
 from voiceagent.documents.split import Piece, split
 from voiceagent.domain.document import Box, Chunk, Document, boxes_between
+from voiceagent.kit.errors import InvalidInput, NotFound
+from voiceagent.ports.embed import Embedder
 from voiceagent.ports.vectors import IndexedChunk, IndexedDocument
 
+Vectors = tuple[tuple[float, ...], ...]
 Progress = Callable[[Document, float], Awaitable[None]]
 
 _BATCH = 64
 _LEAD_CHUNKS = 3
 _PARSED_SHARE = 0.15
 _KEPT_METADATA = (FORMAT_KEY, "reader_ids")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A document as the index takes it; the vectors come with the space."""
+
+    document: IndexedDocument
+    chunks: tuple[Chunk, ...]
 
 
 class Ingest:
@@ -42,19 +54,24 @@ class Ingest:
         self._parts = parts
         self._classifier = Classifier(parts.embedder, parts.llm)
 
-    async def run(self, tenant_id: str, document: Document, progress: Progress) -> Document:
+    async def run(self, tenant_id: str, document: Document, progress: Progress, *, from_text: bool = False) -> Document:
         """The document as it is when it is ready, its text stored and its chunks indexed. Idempotent.
 
-        Raises ParseFailed when the file cannot be read, Unavailable when a part does not answer.
+        from_text: take the stored text, if there is one, instead of reading the file: for a new model the text is the same, and the
+        password of an encrypted file is long gone. Raises ParseFailed when the file cannot be read, Unavailable when a part does not answer.
         """
-        parsed = await self._parsed(tenant_id, document)
+        parsed = (await self._stored(tenant_id, document) if from_text else None) or await self._parsed(
+            tenant_id, document
+        )
         await progress(document, _PARSED_SHARE)
         pieces = self._private(split(parsed))
         if not pieces:
             raise ParseFailed("no_text", "there is no text in it")
         described = describe(parsed, pieces, document.file_name)
         title = str(described["title"])
-        vectors = await self._vectors(title, pieces, lambda share: progress(document, _PARSED_SHARE + 0.8 * share))
+        vectors = await self._vectors(
+            self._parts.embedder, title, pieces, lambda share: progress(document, _PARSED_SHARE + 0.8 * share)
+        )
         kind = await self._classifier.kind_of(
             vectors[:_LEAD_CHUNKS],
             parsed.text,
@@ -74,11 +91,13 @@ class Ingest:
             language=str(described["language"]),
             page_count=len(parsed.pages),
             word_count=int(str(described["words"])),
-            metadata={**described, **kept, MODEL_KEY: self._parts.embedder.capabilities.model},
+            metadata={**described, **kept, MODEL_KEY: self._parts.spaces.current},
             updated_at=self._parts.clock.now(),
         )
         await self._parts.blobs.put(text_blob(tenant_id, document), packed(parsed))
-        await self._index(tenant_id, ready, parsed, pieces, vectors)
+        entry = _entry(ready, parsed, pieces)
+        await self._keep_searched(tenant_id, document, entry, vectors)
+        await self._put(tenant_id, self._parts.spaces.current, entry, vectors)
         return ready
 
     def _private(self, pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
@@ -88,6 +107,13 @@ class Ingest:
             return pieces
         return tuple(replace(piece, text=masked(piece.text), heading=masked(piece.heading)) for piece in pieces)
 
+    async def _stored(self, tenant_id: str, document: Document) -> ParsedDocument | None:
+        """The text that was read before; None when it is not there or cannot be used."""
+        try:
+            return unpacked(b"".join([piece async for piece in self._parts.blobs.get(text_blob(tenant_id, document))]))
+        except (NotFound, InvalidInput):
+            return None
+
     async def _parsed(self, tenant_id: str, document: Document) -> ParsedDocument:
         password = await self._parts.cache.get(password_key(tenant_id, document.document_id))
         file_format = FORMATS[str(document.metadata[FORMAT_KEY])]
@@ -95,44 +121,53 @@ class Ingest:
         return await self._parts.sandbox.read(data, file_format, password=(password or b"").decode())
 
     async def _vectors(
-        self, title: str, pieces: tuple[Piece, ...], done: Callable[[float], Awaitable[None]]
-    ) -> tuple[tuple[float, ...], ...]:
+        self, embedder: Embedder, title: str, pieces: tuple[Piece, ...], done: Callable[[float], Awaitable[None]]
+    ) -> Vectors:
         """The title stands before each chunk: measured on two judged sets, it lifts nDCG@10 of meaning by 0.003 to 0.03."""
         texts = tuple(embedded_text(title, piece.heading, piece.text) for piece in pieces)
         vectors: list[tuple[float, ...]] = []
         for at in range(0, len(texts), _BATCH):
-            vectors.extend(await self._parts.embedder.embed(texts[at : at + _BATCH]))
+            vectors.extend(await embedder.embed(texts[at : at + _BATCH]))
             await done(len(vectors) / len(texts))
         return tuple(vectors)
 
-    async def _index(
-        self,
-        tenant_id: str,
-        ready: Document,
-        parsed: ParsedDocument,
-        pieces: tuple[Piece, ...],
-        vectors: tuple[tuple[float, ...], ...],
-    ) -> None:
-        indexed = IndexedDocument(
-            document_id=ready.document_id,
-            collection_id=ready.collection_id,
-            title=ready.title,
-            kind=ready.kind,
-            language=ready.language,
-            dated=dated(ready.metadata, parsed.text),
-            reader_ids=readers_of(ready),
-        )
-        starts = [box.start for box in parsed.boxes]
-        chunks = tuple(
-            IndexedChunk(_chunk(ready, ordinal, piece, _boxes(parsed, starts, piece)), vector)
-            for ordinal, (piece, vector) in enumerate(zip(pieces, vectors, strict=True))
-        )
-        await self._parts.vectors.put(tenant_id, self._parts.embedder.capabilities.model, indexed, chunks)
+    async def _keep_searched(self, tenant_id: str, before: Document, entry: _Entry, vectors: Vectors) -> None:
+        """While the tenant's documents move to another space, what is new is found in the old one too: that is the one searched."""
+        async with self._parts.store.begin(tenant_id, read_only=True) as work:
+            searched = await self._parts.spaces.searched(work)
+        older = self._parts.spaces.embedder_of(searched)
+        if searched in (self._parts.spaces.current, before.metadata.get(MODEL_KEY)) or older is None:
+            return
+        if older is not self._parts.embedder:
+            title = entry.document.title
+            vectors = await older.embed(
+                tuple(embedded_text(title, chunk.heading, chunk.text) for chunk in entry.chunks)
+            )
+        await self._put(tenant_id, searched, entry, vectors)
+
+    async def _put(self, tenant_id: str, space: str, entry: _Entry, vectors: Vectors) -> None:
+        chunks = tuple(IndexedChunk(chunk, vector) for chunk, vector in zip(entry.chunks, vectors, strict=True))
+        await self._parts.vectors.put(tenant_id, space, entry.document, chunks)
 
     async def _own_kinds(self, tenant_id: str) -> dict[str, tuple[str, ...]]:
         """The labels that the tenant has taught by example."""
         async with self._parts.store.begin(tenant_id, read_only=True) as work:
             return own_kinds(await work.settings.get(KINDS_SETTING))
+
+
+def _entry(ready: Document, parsed: ParsedDocument, pieces: tuple[Piece, ...]) -> _Entry:
+    indexed = IndexedDocument(
+        document_id=ready.document_id,
+        collection_id=ready.collection_id,
+        title=ready.title,
+        kind=ready.kind,
+        language=ready.language,
+        dated=dated(ready.metadata, parsed.text),
+        reader_ids=readers_of(ready),
+    )
+    starts = [box.start for box in parsed.boxes]
+    chunks = (_chunk(ready, at, piece, _boxes(parsed, starts, piece)) for at, piece in enumerate(pieces))
+    return _Entry(indexed, tuple(chunks))
 
 
 def embedded_text(title: str, heading: str, text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from voiceagent.documents.parsed import ParsedDocument, Span
 from voiceagent.documents.retrieval.order import Reranking
+from voiceagent.documents.retrieval.spaces import Spaces
 from voiceagent.documents.sandbox import Sandbox
 from voiceagent.domain.document import Box, Collection, Document, Page
 from voiceagent.domain.erasure import SubjectNames
@@ -45,7 +46,7 @@ class DocumentParts:
     """The ports that the document module works with. cache keeps passwords of encrypted files until they are read, at most an hour.
 
     names: refuse what people bring who were erased meanwhile; None: nobody is ever.  masked: what texts go through before they are indexed.
-    llm: asked for the kind of a document; None: examples decide alone.
+    llm: asked for the kind of a document; None: examples decide alone.  embedder_before: made the stored vectors that are not yet made anew.
     """
 
     store: Store
@@ -61,6 +62,11 @@ class DocumentParts:
     names: SubjectNames | None = None
     masked: Callable[[str], str] | None = None
     llm: LanguageModel | None = None
+    embedder_before: Embedder | None = None
+
+    @property
+    def spaces(self) -> Spaces:
+        return Spaces(self.embedder, self.embedder_before)
 
 
 class Copies(Protocol):

@@ -32,7 +32,7 @@ class Searcher:
 
     def __init__(self, parts: DocumentParts) -> None:
         self._parts = parts
-        self._vectors: OrderedDict[str, tuple[float, ...]] = OrderedDict()
+        self._vectors: OrderedDict[tuple[str, str], tuple[float, ...]] = OrderedDict()
 
     async def search(self, principal: Principal, query: SearchQuery) -> tuple[Passage, ...]:
         """As ports.services.Documents.search promises. Raises InvalidInput `bad_limit`, `question_too_long` too."""
@@ -50,10 +50,10 @@ class Searcher:
             raise DeadlineExceeded("search_deadline", "the search took longer than it may") from error
 
     async def _found(self, principal: Principal, query: SearchQuery, ends_s: float) -> tuple[Passage, ...]:
-        collections = await self._collections(principal, query)
+        collections, space = await self._readable(principal, query)
         if not collections or not query.text.strip():
             return ()  # without the question's vector: who has no documents shall not wait for it in every turn
-        vector = await self._vector(query.text)
+        vector = await self._vector(space, query.text)
         wanted = VectorQuery(
             text=query.text,
             vector=vector,
@@ -66,33 +66,35 @@ class Searcher:
             before=query.before,
             neighbours=query.neighbours,
         )
-        model = self._parts.embedder.capabilities.model
-        found = await self._parts.vectors.search(principal.tenant_id, model, wanted)
+        found = await self._parts.vectors.search(principal.tenant_id, space, wanted)
         left_s = ends_s - self._parts.clock.monotonic_s()
         best = without_duplicates(await self._parts.reranking.ordered(query.text, found, left_s))[: query.limit]
         return tuple(joined(best, query.room_chars)) if query.neighbours else tuple(best)
 
-    async def _collections(self, principal: Principal, query: SearchQuery) -> tuple[str, ...]:
+    async def _readable(self, principal: Principal, query: SearchQuery) -> tuple[tuple[str, ...], str]:
+        """The collections that are searched, and the space in which."""
         async with self._parts.store.begin(principal.tenant_id, read_only=True) as work:
+            space = await self._parts.spaces.searched(work)
             readable = [one.collection_id for one in await work.collections.all() if may_search(principal, one)]
         if query.collection_ids is None:
-            return tuple(readable)
+            return tuple(readable), space
         if not set(query.collection_ids) <= set(readable):
             raise NotFound("collection_not_found", "there is no such collection", param="collection_ids")
-        return query.collection_ids
+        return query.collection_ids, space
 
-    async def _vector(self, text: str) -> tuple[float, ...]:
+    async def _vector(self, space: str, text: str) -> tuple[float, ...]:
         """The question's vector; () when the embedder does not answer: words alone still find most of it."""
-        known = self._vectors.get(text)
+        known = self._vectors.get((space, text))
         if known is not None:
-            self._vectors.move_to_end(text)
+            self._vectors.move_to_end((space, text))
             return known
+        embedder = self._parts.spaces.embedder_of(space) or self._parts.embedder
         try:
-            vector = (await self._parts.embedder.embed((text,), query=True))[0]
+            vector = (await embedder.embed((text,), query=True))[0]
         except Unavailable as problem:
             _log.warning("search_by_words_only", code=problem.code)
             return ()
-        self._vectors[text] = vector
+        self._vectors[space, text] = vector
         if len(self._vectors) > _REMEMBERED:
             self._vectors.popitem(last=False)
         return vector

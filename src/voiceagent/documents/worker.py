@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -55,7 +56,7 @@ class DocumentWorker:
         self._name = name or new_id("worker")
         self._poll_s = poll_s
         self._lanes = lanes
-        self._retired: dict[str, set[str]] = {}
+        self._moved = False
         self._sweeper = Sweeper(parts)
 
     async def run(self) -> None:
@@ -73,6 +74,9 @@ class DocumentWorker:
                         reconciled_s = self._parts.clock.monotonic_s()
                         await self.reconcile()
                     job = await self._claim()
+                    if job is None and self._moved:  # perhaps that was the last one of another model
+                        self._moved = False
+                        await self.reconcile()
                 except Problem as problem:  # the store is away: nothing can be done but wait for it
                     _log.warning("worker_waits", code=problem.code)
                 if job is None:
@@ -112,18 +116,31 @@ class DocumentWorker:
             await self._postpone(job, "internal")
 
     async def reconcile(self) -> None:
-        """Find documents whose jobs were lost or given up, and those that another model has indexed, and put that right."""
-        model = self._parts.embedder.capabilities.model
+        """Find documents whose jobs were lost or given up, and those that another model has indexed, and put that right.
+
+        Searches move to the model of today when every document of the tenant has it, but for those that cannot be indexed again.
+        """
+        spaces = self._parts.spaces
         for tenant in await self._parts.store.directory.tenants():
-            in_use: set[str] = set()
+            stored: Counter[str] = Counter()
+            moving = False
             async for document in self._documents(tenant.tenant_id):
-                in_use.add(str(document.metadata.get(MODEL_KEY, "")))
                 if document.state in _OPEN_STATES:
                     await self._revive(tenant.tenant_id, document)
-                elif document.state == "ready" and not is_of_model(document, model):
-                    await self._enqueue(tenant.tenant_id, document, f"model:{model}:{document.updated_at.isoformat()}")
-            for retired in self._retired.pop(tenant.tenant_id, set()) - in_use:
-                await self._parts.vectors.drop(tenant.tenant_id, retired)
+                elif document.state == "ready":
+                    stored[str(document.metadata.get(MODEL_KEY, ""))] += 1
+                    if not is_of_model(document, spaces.current):
+                        moving |= await self._moves(tenant.tenant_id, document)
+            async with self._parts.store.begin(tenant.tenant_id) as work:
+                gone = await spaces.settle(work, [name for name, _ in stored.most_common()], moving=moving)
+            for space in gone:
+                await self._parts.vectors.drop(tenant.tenant_id, space)
+
+    async def _moves(self, tenant_id: str, document: Document) -> bool:
+        """Whether the document is about to be indexed with the model of today: False once its job was given up."""
+        reason = f"model:{self._parts.spaces.current}:{document.updated_at.isoformat()}"
+        job = await self._enqueue(tenant_id, document, reason, from_text=True)
+        return job.state in ("queued", "running")
 
     async def _sweep(self) -> None:
         """Every quarter of an hour, remove files that no document has."""
@@ -152,7 +169,8 @@ class DocumentWorker:
                 await self._show(job.tenant_id, replace(known, state="embedding", progress=round(share, 3)))
 
         try:
-            ready = await self._ingest.run(job.tenant_id, document, progress)
+            from_text = bool(job.payload.get("from_text"))
+            ready = await self._ingest.run(job.tenant_id, document, progress, from_text=from_text)
         except ParseFailed as failure:
             if isinstance(failure, ReaderStarved) and job.attempt < _STARVED_ATTEMPTS:
                 await self._postpone(job, failure.code)
@@ -181,8 +199,7 @@ class DocumentWorker:
             )  # perhaps by the erasure of a person, which did not wait for this
             return
         if not superseded:
-            if before and not is_of_model(ready, before):
-                self._retired.setdefault(job.tenant_id, set()).add(before)
+            self._moved |= bool(before) and not is_of_model(ready, before)
             await self._remove_older(job.tenant_id, ready)
             await self._tell(job.tenant_id, "document_ready", ready.document_id)
 
@@ -276,12 +293,13 @@ class DocumentWorker:
             async with self._parts.store.begin(tenant_id) as work:
                 await self._give_up(work, document.document_id, document.version, job.error_code or "lease_expired")
 
-    async def _enqueue(self, tenant_id: str, document: Document, reason: str) -> Job:
+    async def _enqueue(self, tenant_id: str, document: Document, reason: str, *, from_text: bool = False) -> Job:
         """A job for the document under a key of its own, so that any number of workers make one of it."""
         job = self._service.ingest_job(tenant_id, document, attempt=document.created_at)
         key = f"{INGEST}:{document.document_id}:{document.version}:{reason}"
         async with self._parts.store.begin(tenant_id) as work:
-            return await work.jobs.enqueue(replace(job, idempotency_key=key))
+            payload = {**job.payload, "from_text": from_text}
+            return await work.jobs.enqueue(replace(job, idempotency_key=key, payload=payload))
 
     async def _documents(self, tenant_id: str) -> AsyncIterator[Document]:
         before = None

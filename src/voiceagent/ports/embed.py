@@ -8,11 +8,22 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class EmbedCapabilities:
-    """The model's name (stored with every vector), the vectors' length, the longest text in tokens (longer ones are cut)."""
+    """The model's name, the vectors' length, the longest text in tokens (longer ones are cut).
+
+    revision: how it is computed, where that changes the vectors; "" for the one way there is.
+    near: spaces of other revisions whose vectors its questions may be compared with until they are made anew.
+    """
 
     model: str
     dimensions: int
     max_tokens: int
+    revision: str = ""
+    near: tuple[str, ...] = ()
+
+    @property
+    def space(self) -> str:
+        """Stored with every vector: vectors of two spaces are never ranked together."""
+        return f"{self.model}/{self.revision}" if self.revision else self.model
 
 
 class Embedder(Protocol):

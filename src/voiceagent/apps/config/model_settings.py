@@ -45,6 +45,11 @@ class EmbedSettings(Area):
     fallback_url: str = Field(
         "", description="Another place of the same model, asked when the first does not answer; empty for none."
     )
+    previous_url: str = Field(
+        "",
+        description="The model that `embed.url` replaces: searches use it until every document has been indexed with the new one; "
+        "empty: until then words alone find the others.",
+    )
 
 
 class RoutingSettings(Area):
