@@ -16,10 +16,14 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Relay:
-    """Listens on `port` from `open` on and passes bytes to `target_port` on loopback, as the fault of the moment allows."""
+    """Listens on `port` from `open` on and passes bytes to `target_port` on loopback, as the fault of the moment allows.
+
+    latency_s: how much later answers come under the fault `latency`.
+    """
 
     def __init__(self, target_port: int, port: int) -> None:
         self.port = port
+        self.latency_s = LATENCY_S
         self._target_port = target_port
         self._fault = ""
         self._healed = asyncio.Event()
@@ -109,7 +113,7 @@ class Relay:
                 raise _Cut
             if self._fault == "black_hole":
                 await self._healed.wait()
-            delay_s = LATENCY_S if self._fault == "latency" and replies else 0.0
+            delay_s = self.latency_s if self._fault == "latency" and replies else 0.0
             if not piece:
                 await asyncio.sleep(delay_s)
                 raise _Cut

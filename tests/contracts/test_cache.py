@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,16 +24,16 @@ from voiceagent.adapters.cache.redis import RedisCache
 from voiceagent.adapters.cache.redis import open_cache as open_redis
 from voiceagent.kit.errors import InvalidInput, Misconfigured, Problem, Unavailable
 from voiceagent.kit.ids import new_id
-from voiceagent.ports.cache import Cache
+from voiceagent.ports.cache import Cache, Owed, Taking
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "sentinel", "cluster"])
 async def cache(request: pytest.FixtureRequest) -> AsyncIterator[Cache]:
-    is_redis = request.param == "redis"
     # Patient, because these tests are about answers; how long one may take has tests of its own.
-    opened: Cache = (
-        open_redis(request.getfixturevalue("redis_url"), deadline_s=10) if is_redis else open_memory("memory://")
-    )
+    if request.param == "memory":
+        opened: Cache = open_memory("memory://")
+    else:
+        opened = open_redis(request.getfixturevalue(f"{request.param}_url"), deadline_s=10)
     yield opened
     await opened.close()
 
@@ -40,6 +41,11 @@ async def cache(request: pytest.FixtureRequest) -> AsyncIterator[Cache]:
 @pytest.fixture
 def key() -> str:
     return new_id("key")
+
+
+async def _allow(cache: Cache, key: str, *, rate_per_s: float, burst: int, cost: int = 1) -> float:
+    (told,) = await cache.allow([Taking(key, rate_per_s, burst, cost)])
+    return told.wait_s
 
 
 async def _until_gone(cache: Cache, key: str) -> None:
@@ -96,32 +102,32 @@ async def test_of_any_number_of_racers_exactly_one_takes_the_value(cache: Cache,
 
 
 async def test_a_burst_is_allowed_and_then_a_wait_is_named(cache: Cache, key: str) -> None:
-    waits = [await cache.allow(key, rate_per_s=0.01, burst=3) for _ in range(4)]
+    waits = [await _allow(cache, key, rate_per_s=0.01, burst=3) for _ in range(4)]
     assert waits[:3] == [0.0, 0.0, 0.0]
     assert 90 < waits[3] <= 100
 
 
 async def test_a_refusal_takes_nothing(cache: Cache, key: str) -> None:
-    assert await cache.allow(key, rate_per_s=0.01, burst=5, cost=4) == 0.0
-    assert await cache.allow(key, rate_per_s=0.01, burst=5, cost=2) > 0
-    assert await cache.allow(key, rate_per_s=0.01, burst=5, cost=1) == 0.0
+    assert await _allow(cache, key, rate_per_s=0.01, burst=5, cost=4) == 0.0
+    assert await _allow(cache, key, rate_per_s=0.01, burst=5, cost=2) > 0
+    assert await _allow(cache, key, rate_per_s=0.01, burst=5, cost=1) == 0.0
 
 
 async def test_keys_have_limits_of_their_own(cache: Cache, key: str) -> None:
-    await cache.allow(key, rate_per_s=0.01, burst=1)
-    assert await cache.allow(f"{key}-other", rate_per_s=0.01, burst=1) == 0.0
+    await _allow(cache, key, rate_per_s=0.01, burst=1)
+    assert await _allow(cache, f"{key}-other", rate_per_s=0.01, burst=1) == 0.0
 
 
 async def test_units_come_back_at_the_rate(cache: Cache, key: str) -> None:
-    assert await cache.allow(key, rate_per_s=20, burst=1) == 0.0
+    assert await _allow(cache, key, rate_per_s=20, burst=1) == 0.0
     async with asyncio.timeout(10):
-        while (wait_s := await cache.allow(key, rate_per_s=20, burst=1)) > 0:
+        while (wait_s := await _allow(cache, key, rate_per_s=20, burst=1)) > 0:
             assert wait_s <= 0.05
             await asyncio.sleep(wait_s)
 
 
 async def test_racers_never_get_more_than_the_burst(cache: Cache, key: str) -> None:
-    waits = await asyncio.gather(*(cache.allow(key, rate_per_s=0.001, burst=7) for _ in range(40)))
+    waits = await asyncio.gather(*(_allow(cache, key, rate_per_s=0.001, burst=7) for _ in range(40)))
     assert waits.count(0.0) == 7
 
 
@@ -130,7 +136,74 @@ async def test_a_limit_that_means_nothing_is_refused(
     cache: Cache, key: str, rate_per_s: float, burst: int, cost: int
 ) -> None:
     with pytest.raises(InvalidInput):
-        await cache.allow(key, rate_per_s=rate_per_s, burst=burst, cost=cost)
+        await _allow(cache, key, rate_per_s=rate_per_s, burst=burst, cost=cost)
+
+
+async def _waits(cache: Cache, *takings: Taking) -> list[float]:
+    return [one.wait_s for one in await cache.allow(takings)]
+
+
+async def test_of_several_costs_all_are_taken_or_none(cache: Cache, key: str) -> None:
+    wide, narrow = Taking(f"{key}-wide", 0.01, 10), Taking(f"{key}-narrow", 0.01, 2)
+    assert [await _waits(cache, wide, narrow) for _ in range(2)] == [[0.0, 0.0]] * 2
+    for _ in range(20):
+        first, second = await _waits(cache, wide, narrow)
+        assert first == 0.0 < second, "only the narrow one has to wait"
+    assert await _waits(cache, replace(wide, cost=8)) == [0.0], "the refused ones took nothing of the wide one"
+    assert (await _waits(cache, wide))[0] > 0
+
+
+async def test_it_tells_how_much_a_budget_has_given(cache: Cache, key: str) -> None:
+    taking = Taking(key, 0.01, 5, cost=3)
+    given = [(await cache.allow([one]))[0].given for one in (taking, taking, replace(taking, cost=2))]
+    assert given == [3, 3, 5]
+    (told,) = await cache.allow([taking])
+    assert told.full_in_s == pytest.approx(500, abs=5)
+
+
+async def test_what_is_owed_is_taken_in_any_case_and_a_cost_beside_it_is_judged(cache: Cache, key: str) -> None:
+    taking = Taking(key, 0.01, 10)
+    (last,) = await cache.allow([replace(taking, cost=0, owed=Owed(25, 0.0))])
+    assert last.wait_s == 0.0
+    assert (await _waits(cache, taking))[0] == pytest.approx(1600, abs=5), "25 + 1 of 10 units, each worth 100 s"
+    assert (await _waits(cache, replace(taking, owed=Owed(1, 0.0, last))))[0] == pytest.approx(1700, abs=5)
+
+
+async def test_three_that_let_through_what_came_back_leave_a_budget_as_it_was(cache: Cache, key: str) -> None:
+    taking = Taking(key, 0.5, 10)
+    (last,) = await cache.allow([replace(taking, cost=4)])
+    for _ in range(3):
+        (told,) = await cache.allow([replace(taking, cost=0, owed=Owed(100, 600.0, last))])
+    assert told.full_in_s == pytest.approx(last.full_in_s, abs=1), "300 came back, 300 were let through"
+
+
+async def test_what_the_first_back_gives_before_the_others_tell_is_taken_back(cache: Cache, key: str) -> None:
+    taking = Taking(key, 0.5, 10)
+    (last,) = await cache.allow([replace(taking, cost=10)])
+    owing = replace(taking, cost=0, owed=Owed(100, 600.0, last))
+    await cache.allow([owing])
+    await cache.allow([owing])
+    (told,) = await cache.allow([owing])
+    assert told.full_in_s == pytest.approx(20.0, abs=1), "as empty as it was"
+    (told,) = await cache.allow([replace(taking, cost=0, owed=Owed(5, 0.0, told))])
+    assert told.full_in_s == pytest.approx(30.0, abs=1)
+
+
+async def test_what_others_were_given_meanwhile_counts(cache: Cache, key: str) -> None:
+    taking = Taking(key, 0.01, 10)
+    (last,) = await cache.allow([taking])
+    await cache.allow([replace(taking, cost=8)])
+    await cache.allow([replace(taking, cost=0, owed=Owed(4, 0.0, last))])
+    assert (await _waits(cache, taking))[0] == pytest.approx(400, abs=5), (
+        "9 + 4 of 10 are used, and one more is asked for"
+    )
+
+
+async def test_what_is_owed_to_a_budget_nobody_knew_counts_from_its_beginning(cache: Cache, key: str) -> None:
+    taking = Taking(key, 1.0, 10)
+    await cache.allow([replace(taking, cost=0, owed=Owed(50, 45.0))])
+    assert await _waits(cache, replace(taking, cost=5)) == [0.0]
+    assert (await _waits(cache, taking))[0] > 0
 
 
 async def test_closing_twice_is_fine(cache: Cache) -> None:
@@ -189,12 +262,14 @@ async def test_allowed_units_never_exceed_the_burst_plus_the_rate(
     for pause_s, cost in steps:
         clock.at_s += pause_s
         cost = min(cost, burst)
-        wait_s = await cache.allow("k", rate_per_s=rate_per_s, burst=burst, cost=cost)
+        wait_s = await _allow(cache, "k", rate_per_s=rate_per_s, burst=burst, cost=cost)
         if wait_s == 0:
             allowed += cost
         else:
             clock.at_s += wait_s + 1e-6
-            assert await cache.allow("k", rate_per_s=rate_per_s, burst=burst, cost=cost) == 0, "the named wait suffices"
+            assert await _allow(cache, "k", rate_per_s=rate_per_s, burst=burst, cost=cost) == 0, (
+                "the named wait suffices"
+            )
             allowed += cost
         assert allowed <= burst + rate_per_s * (clock.at_s - 1_000.0) + 1e-3
 
@@ -203,11 +278,11 @@ async def test_memory_is_bounded() -> None:
     cache = MemoryCache(_Clock(), max_entries=10)  # type: ignore[arg-type]
     for number in range(100):
         await cache.put(f"k{number}", b"x", ttl_s=60)
-        await cache.allow(f"k{number}", rate_per_s=0.001, burst=1)
+        await _allow(cache, f"k{number}", rate_per_s=0.001, burst=1)
     assert await cache.get("k0") is None
     assert await cache.get("k99") == b"x"
     assert len(cache._values) <= 10
-    assert len(cache._arrivals) <= 10
+    assert len(cache._budgets) <= 10
 
 
 async def test_a_value_that_lies_under_another_key_is_not_given_out(redis_url: str, key: str) -> None:

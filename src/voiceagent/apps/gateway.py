@@ -35,6 +35,7 @@ def listener(parts: Parts, find: Find | None = None) -> Listener:
             app=parts.app_options(origins(settings)),
             quotas=quotas(limits),
             rates=GatewayRates(caller=Rate("caller", limits.requests_per_s, limits.request_burst)),
+            least_gateways=limits.gateways,
             link=LinkOptions(find=find, tls=parts.tls.caller),
             oidc=_oidc(settings),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 
 import structlog
@@ -22,13 +22,14 @@ _log = structlog.get_logger(__name__)
 
 
 class OpenCalls:
-    """Counts over all replicas. While the cache is away each process counts for itself: never unlimited, never closed.
+    """Counts over all replicas. While the cache is away each process has its share of the places, at least one: never unlimited, never closed.
 
     Calls that began meanwhile are counted everywhere within 10 s of its return.
     """
 
-    def __init__(self, leases: Leases) -> None:
+    def __init__(self, leases: Leases, replicas: Callable[[], int] = lambda: 1) -> None:
         self._leases = leases
+        self._replicas = replicas
         self._here: Counter[str] = Counter()
         self._tasks = TaskScope("open_calls")
 
@@ -69,9 +70,14 @@ class OpenCalls:
             full = await self._leases.hold(holder, places, ttl_s=HELD_S)
         except Unavailable:
             _log.warning("calls_counted_locally")
-            return
+            full = self._full_here(places)
         if full is not None:
             raise _too_many()
+
+    def _full_here(self, places: Mapping[str, int]) -> str | None:
+        """The key of which this process holds more than its share, the new place counted."""
+        of = self._replicas()
+        return next((key for key, most in places.items() if self._here[key] > max(1, -(-most // of))), None)
 
     async def _renewed(self, holder: str, places: Mapping[str, int]) -> None:
         while True:

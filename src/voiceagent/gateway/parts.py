@@ -18,6 +18,7 @@ from voiceagent.gateway.identity.sessions import Sessions
 from voiceagent.gateway.identity.tickets import Tickets
 from voiceagent.gateway.link import LinkOptions, Links
 from voiceagent.gateway.quotas import QuotaRates, Quotas
+from voiceagent.gateway.replicas import Replicas
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.ports.cache import Cache
 from voiceagent.ports.store import Store
@@ -31,6 +32,7 @@ class GatewayParts:
     """What `create_gateway` needs. services: the URLs of `engine`, `voice`, `documents`.
 
     service_keys sign the tokens that services trust, access_keys those of signed-in users: never the same.
+    least_gateways: so many share the limits at least while the cache is away.
     """
 
     store: Store
@@ -43,6 +45,7 @@ class GatewayParts:
     link: LinkOptions = field(default_factory=LinkOptions)
     oidc: OidcOptions | None = None
     quotas: QuotaRates = field(default_factory=QuotaRates)
+    least_gateways: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Gateway:
 
     store: Store
     limiter: Limiter
+    replicas: Replicas
     rates: GatewayRates
     links: Links
     identities: Identities

@@ -15,7 +15,7 @@ from voiceagent.domain.identity import Principal
 from voiceagent.gateway.open_calls import OpenCalls
 from voiceagent.kit.errors import TooLarge, Unauthenticated
 from voiceagent.web.context import context_of
-from voiceagent.web.limits import Limiter, Rate
+from voiceagent.web.limits import Claim, Limiter, Rate
 
 _KIB = 1024
 _METERED_BYTES = 256 * _KIB
@@ -68,11 +68,15 @@ class Quotas:
         self.rates = rates
         self.calls = calls
 
-    async def admit(self, conn: HTTPConnection, principal: Principal) -> None:
-        """One call of its class. Raises RateLimited `rate_limited`."""
-        name = class_of(conn.scope.get("method", "GET"), conn.scope["path"])
-        await self._limiter.take(conn, self.rates.tenant, principal.tenant_id)
-        await self._limiter.take(conn, getattr(self.rates, name), _caller(principal))
+    async def admit(self, conn: HTTPConnection, principal: Principal, of_caller: Rate) -> None:
+        """One call of its class, out of the budgets of its organisation and its caller. Raises RateLimited `rate_limited`."""
+        name, caller = class_of(conn.scope.get("method", "GET"), conn.scope["path"]), caller_key(principal)
+        claims = (
+            Claim(self.rates.tenant, principal.tenant_id),
+            Claim(of_caller, caller),
+            Claim(getattr(self.rates, name), caller),
+        )
+        await self._limiter.take_all(conn, claims)
 
     async def upload(self, conn: HTTPConnection, size_bytes: int) -> None:
         """The bytes of a body. Raises RateLimited `rate_limited`, TooLarge `over_quota` for more than may ever come at once."""
@@ -91,8 +95,8 @@ class Quotas:
         whole = Rate(
             f"tenant_{rate.name}", rate.per_s * self.rates.tenant_factor, rate.burst * self.rates.tenant_factor
         )
-        await self._limiter.take(conn, rate, _caller(principal), cost=cost)
-        await self._limiter.take(conn, whole, principal.tenant_id, cost=cost)
+        claims = (Claim(rate, caller_key(principal), cost), Claim(whole, principal.tenant_id, cost))
+        await self._limiter.take_all(conn, claims)
 
     def metered(self, conn: HTTPConnection, receive: Receive) -> Receive:
         """`receive` of a body whose length nobody announced: paid for as it comes."""
@@ -117,7 +121,7 @@ class Quotas:
         headers["ratelimit-policy"] = ", ".join(filter(None, (headers.get("ratelimit-policy"), policy)))
         return self.calls.place(
             {
-                f"caller\0{_caller(principal)}": rates.calls_of_caller,
+                f"caller\0{caller_key(principal)}": rates.calls_of_caller,
                 f"tenant\0{principal.tenant_id}": rates.calls_of_tenant,
                 f"address\0{address}": rates.calls_of_address,
             }
@@ -126,12 +130,13 @@ class Quotas:
     async def open_calls(self, principal: Principal) -> tuple[int, int]:
         """(of the caller, of the organisation) over all gateways."""
         return (
-            await self.calls.held(f"caller\0{_caller(principal)}"),
+            await self.calls.held(f"caller\0{caller_key(principal)}"),
             await self.calls.held(f"tenant\0{principal.tenant_id}"),
         )
 
 
-def _caller(principal: Principal) -> str:
+def caller_key(principal: Principal) -> str:
+    """The owner of a caller's own budgets."""
     return f"{principal.tenant_id}\0{principal.subject}"
 
 

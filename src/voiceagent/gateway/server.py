@@ -20,6 +20,7 @@ from voiceagent.gateway.link import Links
 from voiceagent.gateway.open_calls import OpenCalls
 from voiceagent.gateway.parts import Gateway, GatewayParts
 from voiceagent.gateway.quotas import Quotas
+from voiceagent.gateway.replicas import Replicas
 from voiceagent.gateway.routes_proxied import add_proxied
 from voiceagent.web.app import create_app
 from voiceagent.web.limits import Limiter
@@ -45,14 +46,16 @@ _ROUTERS = tuple(
 
 def create_gateway(parts: GatewayParts) -> FastAPI:
     """The gateway's app. The store and the cache stay the caller's to close."""
-    limiter, tickets = Limiter(parts.cache), Tickets(parts.cache)
-    quotas = Quotas(limiter, parts.quotas, OpenCalls(parts.cache.leases))
+    replicas = Replicas(parts.cache.leases, least=parts.least_gateways)
+    limiter, tickets = Limiter(parts.cache, replicas=replicas.count), Tickets(parts.cache)
+    quotas = Quotas(limiter, parts.quotas, OpenCalls(parts.cache.leases, replicas.count))
     access = AccessTokens(parts.access_keys)
     identities = Identities(parts.store, access)
     links = Links(parts.services, ServiceTokens(parts.service_keys), parts.link)
     gateway = Gateway(
         store=parts.store,
         limiter=limiter,
+        replicas=replicas,
         rates=parts.rates,
         links=links,
         identities=identities,
@@ -84,11 +87,14 @@ def create_gateway(parts: GatewayParts) -> FastAPI:
 async def _running(app: FastAPI) -> AsyncIterator[None]:
     gateway: Gateway = app.state.gateway
     async with gateway.links.open():
+        await gateway.replicas.start()
         try:
             yield
         finally:
             await gateway.identities.close()
             await gateway.quotas.calls.close()
+            await gateway.replicas.close()
+            await gateway.limiter.close()
             gateway.passwords.close()
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -29,6 +30,38 @@ class Leases(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """wait_s: 0.0 when allowed.  full_in_s: until the budget is whole again if nobody takes more.
+
+    given: units that the budget has given so far, what was owed included; begins anew for one long unused.
+    """
+
+    wait_s: float
+    full_in_s: float
+    given: int
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """Units that were let through without asking. last: what the cache said before that, if it did; since_s: how long ago."""
+
+    units: int
+    since_s: float
+    last: Taken | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """`cost` units of a budget that grows by `rate_per_s` up to `burst`. With something owed, cost may be 0."""
+
+    key: str
+    rate_per_s: float
+    burst: int
+    cost: int = 1
+    owed: Owed | None = None
+
+
 class Cache(Protocol):
     """Small values with a time to live. Losing all of it at any moment costs speed, never truth."""
 
@@ -50,8 +83,12 @@ class Cache(Protocol):
         """Remove it if it is there."""
         ...
 
-    async def allow(self, key: str, *, rate_per_s: float, burst: int, cost: int = 1) -> float:
-        """GCRA: 0.0 when `cost` units are allowed now (and taken), otherwise the seconds until they would be (nothing taken)."""
+    async def allow(self, takings: Sequence[Taking]) -> list[Taken]:
+        """GCRA over all keys in one step: waits of 0.0 when every cost is allowed now (and taken); otherwise no cost was taken.
+
+        A wait above 0.0 tells the seconds until that key's cost would be allowed. What is owed is taken first, whatever the budget holds: it
+        is then as full as if it had been asked for all that was given and let through since. Raises InvalidInput `bad_limit`.
+        """
         ...
 
     async def close(self) -> None:

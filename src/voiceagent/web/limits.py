@@ -1,7 +1,9 @@
-"""How fast callers may call: GCRA over the shared cache, the same arithmetic in the process when the cache does not answer. Never unlimited."""
+"""How fast callers may call: GCRA over the shared cache; while that does not answer, a share of the same limit in the process. Never unlimited."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,33 +13,32 @@ from starlette.requests import HTTPConnection
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.crypto import sha256_hex
 from voiceagent.kit.errors import RateLimited, Unavailable
-from voiceagent.ports.cache import Cache
+from voiceagent.kit.tasks import TaskScope
+from voiceagent.ports.cache import Cache, Taking
 from voiceagent.web.context import context_of
+from voiceagent.web.local_limits import Debts, LocalBuckets, Rate
+
+__all__ = ["Claim", "Limiter", "Rate"]
 
 _log = structlog.get_logger(__name__)
-_RETRY_CACHE_S = 5.0
+RETRY_FIRST_S = 0.1
+RETRY_MOST_S = 2.0
 _REFUSED_KEPT = 10_000
+_DEBTS_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """`burst` calls at once, then `per_s` calls a second. name: shown to callers in RateLimit-Policy."""
+class Claim:
+    """`cost` calls from the budget that `owner` (an address, a key, a tenant) has by `rate`."""
 
-    name: str
-    per_s: float
-    burst: int
+    rate: Rate
+    owner: str
+    cost: int = 1
 
-
-def gcra(arrival_s: float, now_s: float, *, rate_per_s: float, burst: int, cost: int = 1) -> tuple[float, float]:
-    """Generic cell rate algorithm: (seconds to wait, theoretical arrival time to store); waiting means nothing was taken.
-
-    arrival_s: the stored theoretical arrival time, 0.0 for a caller without history.
-    """
-    interval_s = 1.0 / rate_per_s
-    base_s = max(arrival_s, now_s)
-    next_s = base_s + cost * interval_s
-    wait_s = next_s - now_s - burst * interval_s
-    return (wait_s, arrival_s) if wait_s > 1e-9 else (0.0, next_s)
+    @property
+    def key(self) -> str:
+        """The cache's name of the budget."""
+        return _key(self.rate.name, self.owner)
 
 
 @lru_cache(maxsize=256)
@@ -52,72 +53,106 @@ def _key(name: str, owner: str) -> str:
     return f"limit:{name}:{sha256_hex(owner.encode())[:32]}"
 
 
-class LocalBuckets:
-    """GCRA in this process, for at most `keys` callers; the longest unused are forgotten first."""
-
-    def __init__(self, *, keys: int = 10_000, clock: Clock | None = None) -> None:
-        self._keys = keys
-        self._clock = clock or SystemClock()
-        self._arrivals: dict[str, float] = {}
-
-    def allow(self, key: str, rate: Rate, cost: int = 1) -> float:
-        """0.0 when allowed (and taken), otherwise the seconds to wait."""
-        arrival_s = self._arrivals.pop(key, 0.0)
-        wait_s, arrival_s = gcra(
-            arrival_s, self._clock.monotonic_s(), rate_per_s=rate.per_s, burst=rate.burst, cost=cost
-        )
-        while len(self._arrivals) >= self._keys:
-            del self._arrivals[next(iter(self._arrivals))]
-        self._arrivals[key] = arrival_s
-        return wait_s
-
-
 class Limiter:
-    """Counts calls by key over all replicas. While the cache is down, each process counts for itself."""
+    """Counts calls by key over all replicas.
 
-    def __init__(self, cache: Cache, *, clock: Clock | None = None) -> None:
+    While the cache does not answer within its time, this process allows its share of each limit: the limit divided by the
+    replicas that there are, beginning with as much of the burst as the cache last said was left. Nobody waits for the cache meanwhile; a
+    task asks it, and tells it what was let through before it counts again. Together the replicas so let through at most the limit and, of
+    callers whom some of them did not know, their shares of one burst more; the cache then takes back what was too much.
+    """
+
+    def __init__(self, cache: Cache, *, clock: Clock | None = None, replicas: Callable[[], int] = lambda: 1) -> None:
         self._cache = cache
         self._clock = clock or SystemClock()
+        self._replicas = replicas
         self._local = LocalBuckets(clock=self._clock)
+        self._debts = Debts(self._clock)
         self._refused: dict[str, float] = {}
-        self._cache_down_until_s = 0.0
+        self._tasks = TaskScope("limits")
+        self._asking: asyncio.Task[None] | None = None
 
-    async def take(self, conn: HTTPConnection, rate: Rate, *owners: str, cost: int = 1) -> None:
-        """Take `cost` calls from the budget of every owner (an address, a key, a tenant). Raises RateLimited `rate_limited`.
+    async def close(self) -> None:
+        """Stop asking after the cache."""
+        await self._tasks.close(within_s=1.0)
 
-        The first owner without budget decides; what others gave before it stays taken, which errs on the strict side.
-        """
+    async def take(self, conn: HTTPConnection, rate: Rate, owner: str, *, cost: int = 1) -> None:
+        """Take `cost` calls from the budget of an owner. Raises RateLimited `rate_limited`."""
+        await self.take_all(conn, (Claim(rate, owner, cost),))
+
+    async def take_all(self, conn: HTTPConnection, claims: Sequence[Claim]) -> None:
+        """Take every claim, or none. Raises RateLimited `rate_limited` for the first that has to wait."""
         headers = context_of(conn).headers
-        policy = _policy(rate)
-        told = headers.get("ratelimit-policy", "")
-        if policy not in told:
-            headers["ratelimit-policy"] = f"{told}, {policy}" if told else policy
-        for owner in owners:
-            wait_s = await self.wait_s(owner, rate, cost)
+        for claim in claims:
+            policy, told = _policy(claim.rate), headers.get("ratelimit-policy", "")
+            if policy not in told:
+                headers["ratelimit-policy"] = f"{told}, {policy}" if told else policy
+        for claim, wait_s in zip(claims, await self.waits_s(claims), strict=True):
             if wait_s > 0.0:
-                headers["ratelimit"] = f'"{rate.name}";r=0;t={max(1, round(wait_s))}'
+                headers["ratelimit"] = f'"{claim.rate.name}";r=0;t={max(1, round(wait_s))}'
                 raise RateLimited("rate_limited", "Too many calls; slow down.", retry_after_s=wait_s)
 
     async def wait_s(self, owner: str, rate: Rate, cost: int = 1) -> float:
         """0.0 when `cost` calls of `owner` are allowed now (and taken), otherwise the seconds until they would be."""
-        key = _key(rate.name, owner)
-        refused_s = self._refused.get(key, 0.0) - self._clock.monotonic_s()
-        if refused_s > 0.0:
-            return refused_s
-        if self._clock.monotonic_s() >= self._cache_down_until_s:
-            try:
-                wait_s = await self._cache.allow(key, rate_per_s=rate.per_s, burst=rate.burst, cost=cost)
-                self._remember(key, wait_s, cost)
-                return wait_s
-            except Unavailable:
-                self._cache_down_until_s = self._clock.monotonic_s() + _RETRY_CACHE_S
-                _log.warning("limits_counted_locally", retry_s=_RETRY_CACHE_S)
-        return self._local.allow(key, rate, cost)
+        return (await self.waits_s((Claim(rate, owner, cost),)))[0]
 
-    def _remember(self, key: str, wait_s: float, cost: int) -> None:
+    async def waits_s(self, claims: Sequence[Claim]) -> list[float]:
+        """0.0 for each when all are allowed now (and taken); otherwise nothing was taken, and those above 0.0 would have to wait so long."""
+        now_s = self._clock.monotonic_s()
+        waits_s = [max(0.0, self._refused.get(claim.key, 0.0) - now_s) for claim in claims]
+        if any(waits_s):
+            return waits_s
+        if self._asking is None:
+            try:
+                return await self._of_cache(claims)
+            except Unavailable:
+                self._begin_to_ask()
+        return self._of_this_process(claims)
+
+    async def _of_cache(self, claims: Sequence[Claim]) -> list[float]:
+        takings = [Taking(claim.key, claim.rate.per_s, claim.rate.burst, claim.cost) for claim in claims]
+        told = await self._cache.allow(takings)
+        for claim, one in zip(claims, told, strict=True):
+            self._local.told(claim.key, one.full_in_s)
+            self._debts.told(claim.key, one)
+            if one.wait_s > 0.0 and claim.cost <= 1:
+                self._remember(claim.key, one.wait_s)
+        return [one.wait_s for one in told]
+
+    def _of_this_process(self, claims: Sequence[Claim]) -> list[float]:
+        """As for the cache, but the first that has to wait decides, and what others gave before it stays taken: the strict side."""
+        waits_s = [0.0] * len(claims)
+        for number, claim in enumerate(claims):
+            waits_s[number] = self._local.allow(claim.key, claim.rate, claim.cost, of=self._replicas())
+            if waits_s[number] > 0.0:
+                return waits_s
+        for claim in claims:
+            self._debts.add(claim.key, claim.rate, claim.cost)
+        return waits_s
+
+    def _remember(self, key: str, wait_s: float) -> None:
         """Whoever may not do one thing may do nothing until then: the flood of a noisy caller is refused without asking the cache."""
-        if cost > 1 or wait_s <= 0.0:
-            return
         if len(self._refused) >= _REFUSED_KEPT:
             self._refused.clear()
         self._refused[key] = self._clock.monotonic_s() + wait_s
+
+    def _begin_to_ask(self) -> None:
+        if self._asking is None:
+            _log.warning("limits_counted_locally", replicas=self._replicas())
+            self._asking = self._tasks.start(self._ask(), name="ask")
+
+    async def _ask(self) -> None:
+        """Until the cache answers and knows what was let through without it."""
+        began_s, pause_s = self._clock.monotonic_s(), RETRY_FIRST_S
+        while True:
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, RETRY_MOST_S)
+            try:
+                await self._cache.get("limits")
+                while owed := self._debts.take(_DEBTS_AT_ONCE):
+                    await self._cache.allow(owed)
+            except Unavailable:
+                continue
+            break
+        self._asking = None
+        _log.info("limits_counted_together_again", after_s=round(self._clock.monotonic_s() - began_s, 2))

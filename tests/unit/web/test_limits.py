@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -10,8 +12,10 @@ from hypothesis import strategies as st
 from starlette.requests import HTTPConnection
 
 from voiceagent.kit.errors import RateLimited, Unavailable
+from voiceagent.ports.cache import Owed, Taken, Taking
 from voiceagent.web.context import context_of
-from voiceagent.web.limits import Limiter, LocalBuckets, Rate, gcra
+from voiceagent.web.limits import Claim, Limiter, Rate
+from voiceagent.web.local_limits import LocalBuckets, gcra
 from voiceagent.web.problems import problem_response
 
 
@@ -78,63 +82,147 @@ def test_owners_do_not_share_and_memory_is_bounded() -> None:
     assert len(buckets._arrivals) == 100
 
 
-class DeadCache:
-    """A cache that never answers."""
+class FakeCache:
+    """Answers as told, or not at all; keeps what it was asked."""
 
-    def __init__(self) -> None:
-        self.asked = 0
+    def __init__(self, *, dead: bool = False, wait_s: float = 0.0, full_in_s: float = 0.0) -> None:
+        self.dead = dead
+        self.wait_s = wait_s
+        self.full_in_s = full_in_s
+        self.asked: list[Sequence[Taking]] = []
 
-    async def allow(self, key: str, *, rate_per_s: float, burst: int, cost: int = 1) -> float:
-        self.asked += 1
-        raise Unavailable("cache_unavailable", "gone")
+    async def allow(self, takings: Sequence[Taking]) -> list[Taken]:
+        self.asked.append(takings)
+        await self.get("any")
+        return [Taken(self.wait_s, self.full_in_s, 7) for _ in takings]
+
+    async def get(self, key: str) -> None:
+        if self.dead:
+            raise Unavailable("cache_unavailable", "gone")
+
+
+@pytest.fixture
+async def limiter_of() -> AsyncIterator[Callable[..., Limiter]]:
+    made: list[Limiter] = []
+
+    def make(cache: FakeCache, clock: HandClock, of: int = 1) -> Limiter:
+        made.append(Limiter(cache, clock=clock, replicas=lambda: of))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for limiter in made:
+        await limiter.close()
 
 
 def a_request() -> HTTPConnection:
     return HTTPConnection({"type": "http", "headers": [], "path": "/"})
 
 
-async def test_a_dead_cache_means_local_limits_not_none() -> None:
-    cache, clock = DeadCache(), HandClock()
-    limiter, rate, conn = Limiter(cache, clock=clock), Rate("calls", 1.0, 3), a_request()  # type: ignore[arg-type]
+async def allowed(limiter: Limiter, rate: Rate, tries: int) -> int:
+    return [await limiter.wait_s("noisy", rate) for _ in range(tries)].count(0.0)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_dead_cache_means_local_limits_not_none(limiter_of: Callable[..., Limiter]) -> None:
+    cache, clock = FakeCache(dead=True), HandClock()
+    limiter, rate, conn = limiter_of(cache, clock), Rate("calls", 1.0, 3), a_request()
     for _ in range(3):
         await limiter.take(conn, rate, "key_1")
     with pytest.raises(RateLimited) as refused:
         await limiter.take(conn, rate, "key_1")
     assert 0 < (refused.value.retry_after_s or 0) <= 1.0
-    assert cache.asked == 1, "a dead cache is asked again after a while, not on every call"
+    assert len(cache.asked) == 1, "a caller waits for a dead cache once; after that a task asks it"
     assert context_of(conn).headers["ratelimit"] == '"calls";r=0;t=1'
     assert context_of(conn).headers["ratelimit-policy"] == '"calls";q=3;w=3'
-    clock.at_s += 6
-    await limiter.take(conn, rate, "key_1")
-    assert cache.asked == 2
 
 
-class CountingCache:
-    """Counts what it is asked, and allows nothing for a second."""
+async def test_without_the_cache_the_replicas_together_allow_the_limit(limiter_of: Callable[..., Limiter]) -> None:
+    cache, clock, rate = FakeCache(dead=True), HandClock(), Rate("calls", 30.0, 60)
+    limiters = [limiter_of(cache, clock, of=3) for _ in range(3)]
+    assert sum([await allowed(limiter, rate, 100) for limiter in limiters]) == 60
+    clock.at_s += 10
+    for _ in range(100):
+        clock.at_s += 0.1
+        for limiter in limiters:
+            await allowed(limiter, rate, 5)
+    cache.asked.clear()
+    clock.at_s += 100
+    assert sum([await allowed(limiter, rate, 100) for limiter in limiters]) == 60
 
-    def __init__(self) -> None:
-        self.asked = 0
-        self.wait_s = 1.0
 
-    async def allow(self, key: str, *, rate_per_s: float, burst: int, cost: int = 1) -> float:
-        self.asked += 1
-        return self.wait_s
+async def test_a_cache_that_fails_gives_nobody_a_new_burst(limiter_of: Callable[..., Limiter]) -> None:
+    """What the cache said last was left is what is left, whoever had the rest."""
+    cache, clock, rate = FakeCache(full_in_s=1.5), HandClock(), Rate("calls", 30.0, 60)
+    limiters = [limiter_of(cache, clock, of=3) for _ in range(3)]
+    for limiter in limiters:
+        assert await allowed(limiter, rate, 1) == 1
+    cache.dead = True
+    assert sum([await allowed(limiter, rate, 20) for limiter in limiters]) == 15, "1.5 of 2 s are used"
+    clock.at_s += 1.0
+    assert sum([await allowed(limiter, rate, 100) for limiter in limiters]) == 30
 
 
-async def test_a_flood_that_is_refused_costs_the_cache_one_question() -> None:
-    clock, cache = HandClock(), CountingCache()
-    limiter, rate = Limiter(cache, clock=clock), Rate("test", 1.0, 5)  # type: ignore[arg-type]
+async def test_a_cache_that_is_back_is_told_what_was_let_through_before_it_counts(
+    limiter_of: Callable[..., Limiter],
+) -> None:
+    cache, clock, rate = FakeCache(), HandClock(), Rate("calls", 10.0, 20)
+    limiter = limiter_of(cache, clock, of=2)
+    await limiter.wait_s("noisy", rate)
+    clock.at_s += 3.0
+    cache.dead = True
+    assert await allowed(limiter, rate, 30) == 10
+    clock.at_s += 2.0
+    assert await allowed(limiter, rate, 30) == 10
+    cache.asked.clear()
+    cache.dead = False
+    await until(lambda: bool(cache.asked))
+    ((told,),) = cache.asked
+    assert told.owed == Owed(20, 5.0, Taken(0.0, 0.0, 7)), "since the cache's last word"
+    assert (told.cost, told.rate_per_s, told.burst) == (0, 10.0, 20)
+    await until(lambda: limiter._asking is None)
+    assert await allowed(limiter, rate, 3) == 3, "now the cache decides"
+    assert [taking.owed for (taking,) in cache.asked[1:]] == [None] * 3
+
+
+async def test_a_cost_above_the_share_of_the_burst_waits_for_all_of_the_share(
+    limiter_of: Callable[..., Limiter],
+) -> None:
+    clock, rate = HandClock(), Rate("bytes", 10.0, 90)
+    limiter = limiter_of(FakeCache(dead=True), clock, of=3)
+    assert await limiter.wait_s("a", rate, cost=80) == 0.0
+    clock.at_s += 23.9
+    assert await limiter.wait_s("a", rate, cost=80) > 0.0
+    clock.at_s += 0.2
+    assert await limiter.wait_s("a", rate, cost=80) == 0.0
+
+
+async def test_several_budgets_cost_one_question(limiter_of: Callable[..., Limiter]) -> None:
+    cache, rates = FakeCache(), (Rate("tenant", 5.0, 9), Rate("caller", 1.0, 5))
+    limiter, conn = limiter_of(cache, HandClock()), a_request()
+    await limiter.take_all(conn, [Claim(rate, "a") for rate in rates])
+    assert len(cache.asked) == 1
+    assert context_of(conn).headers["ratelimit-policy"] == '"tenant";q=9;w=2, "caller";q=5;w=5'
+
+
+async def test_a_flood_that_is_refused_costs_the_cache_one_question(limiter_of: Callable[..., Limiter]) -> None:
+    clock, cache = HandClock(), FakeCache(wait_s=1.0)
+    limiter, rate = limiter_of(cache, clock), Rate("test", 1.0, 5)
     assert [await limiter.wait_s("noisy", rate) for _ in range(100)] == [1.0] * 100
-    assert cache.asked == 1
-    assert await limiter.wait_s("another", rate) == 1.0 and cache.asked == 2
+    assert len(cache.asked) == 1
+    assert await limiter.wait_s("another", rate) == 1.0 and len(cache.asked) == 2
     clock.at_s += 1.01
     cache.wait_s = 0.0
     assert await limiter.wait_s("noisy", rate) == 0.0
 
 
-async def test_a_dear_call_refused_leaves_cheap_ones_alone() -> None:
-    cache = CountingCache()
-    limiter, rate = Limiter(cache, clock=HandClock()), Rate("test", 1.0, 5)  # type: ignore[arg-type]
+async def test_a_dear_call_refused_leaves_cheap_ones_alone(limiter_of: Callable[..., Limiter]) -> None:
+    cache = FakeCache(wait_s=1.0)
+    limiter, rate = limiter_of(cache, HandClock()), Rate("test", 1.0, 5)
     assert await limiter.wait_s("a", rate, cost=5) == 1.0
     cache.wait_s = 0.0
     assert await limiter.wait_s("a", rate) == 0.0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
-from voiceagent.adapters.cache.limits import check_limit, check_ttl
+from voiceagent.adapters.cache.limits import check_limits, check_ttl
 from voiceagent.kit.clock import Clock, SystemClock
+from voiceagent.ports.cache import Taken, Taking
 
 MAX_ENTRIES = 100_000
 
@@ -55,7 +56,9 @@ class MemoryCache:
         self._clock = clock
         self._max_entries = max_entries
         self._values: dict[str, tuple[float, bytes]] = {}  # key: when it ends, value; in order of writing
-        self._arrivals: dict[str, float] = {}  # key: theoretical arrival time of the next unit (GCRA)
+        self._budgets: dict[
+            str, tuple[float, int]
+        ] = {}  # key: theoretical arrival time of the next unit (GCRA), units given
 
     async def get(self, key: str) -> bytes | None:
         entry = self._values.get(key)
@@ -82,27 +85,48 @@ class MemoryCache:
     async def delete(self, key: str) -> None:
         self._values.pop(key, None)
 
-    async def allow(self, key: str, *, rate_per_s: float, burst: int, cost: int = 1) -> float:
-        check_limit(rate_per_s, burst, cost)
+    async def allow(self, takings: Sequence[Taking]) -> list[Taken]:
+        check_limits(takings)
         now_s = self._clock.monotonic_s()
-        arrival_s = max(self._arrivals.pop(key, now_s), now_s)
-        wait_s = arrival_s + (cost - burst) / rate_per_s - now_s
-        if wait_s <= 0:
-            arrival_s += cost / rate_per_s
-        if len(self._arrivals) >= self._max_entries:
-            self._forget(now_s)
-        self._arrivals[key] = arrival_s
-        return max(wait_s, 0.0)
+        budgets = [self._charged(one, now_s) for one in takings]
+        waits_s = [
+            max(0.0, arrival_s + (one.cost - one.burst) / one.rate_per_s - now_s) if one.cost else 0.0
+            for one, (arrival_s, _) in zip(takings, budgets, strict=True)
+        ]
+        if not any(waits_s):
+            for one, (arrival_s, given) in zip(takings, budgets, strict=True):
+                self._keep(one.key, arrival_s + one.cost / one.rate_per_s, given + one.cost)
+        after = [self._budgets[one.key] for one in takings]
+        return [Taken(wait_s, full_s - now_s, given) for wait_s, (full_s, given) in zip(waits_s, after, strict=True)]
+
+    def _charged(self, one: Taking, now_s: float) -> tuple[float, int]:
+        """The budget of a key after what is owed."""
+        arrival_s, given = self._budgets.get(one.key, (now_s, 0))
+        arrival_s, owed = max(arrival_s, now_s), one.owed
+        if owed is not None:
+            last, full_in_s, others = owed.last, 0.0, 0
+            if last is not None and last.given <= given:
+                full_in_s, others = last.full_in_s, given - last.given
+            arrival_s = max(arrival_s, now_s + full_in_s + (owed.units + others) / one.rate_per_s - owed.since_s)
+            given += owed.units
+        self._keep(one.key, arrival_s, given)
+        return arrival_s, given
+
+    def _keep(self, key: str, arrival_s: float, given: int) -> None:
+        self._budgets.pop(key, None)
+        if len(self._budgets) >= self._max_entries:
+            self._forget(self._clock.monotonic_s())
+        self._budgets[key] = (arrival_s, given)
 
     def _forget(self, now_s: float) -> None:
         """Drop limits that are full again; when none is, the one untouched longest, so that memory stays bounded."""
-        self._arrivals = {key: arrival_s for key, arrival_s in self._arrivals.items() if arrival_s > now_s}
-        if len(self._arrivals) >= self._max_entries:
-            del self._arrivals[next(iter(self._arrivals))]
+        self._budgets = {key: budget for key, budget in self._budgets.items() if budget[0] > now_s}
+        if len(self._budgets) >= self._max_entries:
+            del self._budgets[next(iter(self._budgets))]
 
     async def close(self) -> None:
         self._values.clear()
-        self._arrivals.clear()
+        self._budgets.clear()
 
 
 def open_cache(url: str, *, clock: Clock | None = None) -> MemoryCache:

@@ -49,7 +49,9 @@ _HELD = _NOW + "return redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf')"
 class RedisLeases:
     """Each call is one script on the server's clock. All holders use the same time to live, so that a key outlives its members."""
 
-    def __init__(self, client: Redis, bounded: Callable[[Awaitable[Any]], Awaitable[Any]], prefix: str = "va:") -> None:
+    def __init__(
+        self, client: Redis, bounded: Callable[[Awaitable[Any]], Awaitable[Any]], prefix: str = "va:l"
+    ) -> None:
         self._bounded = bounded
         self._prefix = prefix
         self._hold, self._renew, self._give_back, self._held = map(
@@ -76,4 +78,4 @@ class RedisLeases:
         return count
 
     def _names(self, keys: Collection[str]) -> list[str]:
-        return [f"{self._prefix}l:{key}" for key in keys]
+        return [f"{self._prefix}:{key}" for key in keys]

@@ -67,8 +67,7 @@ class GatewayAuthenticator:
             await self._limiter.take(conn, self._rates.failures, address)
             raise
         if principal is not None:
-            await self._limiter.take(conn, self._rates.caller, f"{principal.tenant_id}\0{principal.subject}")
-            await self._quotas.admit(conn, principal)
+            await self._quotas.admit(conn, principal, self._rates.caller)
         return principal
 
     def _check_origin(self, conn: HTTPConnection) -> None:
