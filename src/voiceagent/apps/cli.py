@@ -10,6 +10,7 @@ import structlog
 import typer
 from typer.exceptions import TyperException
 
+from voiceagent.apps.commands.lines import LINES
 from voiceagent.apps.commands.outcome import (
     EXIT_CODES,
     INTERRUPTED,
@@ -56,6 +57,26 @@ GROUPS = {
 
 def app_for(name: str = "") -> typer.Typer:
     """The program with the command or group `name` alone, or whole: who asks for one need not wait for the code of all others."""
+    app = _program()
+    known = name in PLAIN or name in GROUPS
+    for module in dict.fromkeys(PLAIN[one] for one in PLAIN if not known or one == name):
+        import_module(module).register(app)
+    for one in (one for one in GROUPS if not known or one == name):
+        app.add_typer(import_module(GROUPS[one]).app, name=one)
+    return app
+
+
+def outline() -> typer.Typer:
+    """The program as `voiceagent --help` shows it: names and a line each, without the code behind them."""
+    app = _program()
+    for name in PLAIN:
+        app.command(name, help=LINES[name])(lambda: None)
+    for name in GROUPS:
+        app.add_typer(typer.Typer(help=LINES[name], callback=lambda: None), name=name)
+    return app
+
+
+def _program() -> typer.Typer:
     app = typer.Typer(
         name="voiceagent",
         no_args_is_help=True,
@@ -66,11 +87,6 @@ def app_for(name: str = "") -> typer.Typer:
         epilog=EXIT_CODES,
     )
     app.callback()(lambda: None)  # so that a single command keeps its name
-    known = name in PLAIN or name in GROUPS
-    for module in dict.fromkeys(PLAIN[one] for one in PLAIN if not known or one == name):
-        import_module(module).register(app)
-    for one in (one for one in GROUPS if not known or one == name):
-        app.add_typer(import_module(GROUPS[one]).app, name=one)
     return app
 
 
@@ -84,7 +100,8 @@ def run(arguments: list[str]) -> int:
     as_json = "--json" in arguments
     configure_logging(level="warning", format="console")  # until a command has read the settings
     try:
-        app = app_for(next((one for one in arguments if not one.startswith("-")), ""))
+        name = next((one for one in arguments if not one.startswith("-")), "")
+        app = app_for(name) if name else outline()
         result = app(arguments, prog_name="voiceagent", standalone_mode=False)
         return result if isinstance(result, int) else OK
     except Problem as problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import socket
 import sqlite3
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from voiceagent.apps.cli import GROUPS, PLAIN, app_for, run
+from voiceagent.apps.cli import GROUPS, PLAIN, app_for, outline, run
 from voiceagent.apps.settings import setting_names
 
 
@@ -177,6 +178,21 @@ WHOLE = get_command(app_for())
 
 def test_the_whole_has_every_command_and_group() -> None:
     assert set(WHOLE.commands) == {*PLAIN, *GROUPS}
+
+
+def test_the_outline_says_of_each_what_its_own_help_says() -> None:
+    said = [
+        [(name, inspect.cleandoc(one.help or "").partition("\n\n")[0]) for name, one in made.commands.items()]
+        for made in (get_command(outline()), WHOLE)
+    ]
+    assert said[0] == said[1]
+
+
+def test_help_does_not_load_the_platform() -> None:
+    code = "import sys; from voiceagent.apps.cli import run; run(['--help']); print(*sys.modules, file=sys.stderr)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Talk with the running platform" in told.stdout
+    assert not {"sqlalchemy", "fastapi", "pydantic", "numpy"} & set(told.stderr.split())
 
 
 @pytest.mark.parametrize("name", [*PLAIN, *GROUPS])
