@@ -36,7 +36,7 @@ def listener(parts: Parts, find: Find | None = None) -> Listener:
             quotas=quotas(limits),
             rates=GatewayRates(caller=Rate("caller", limits.requests_per_s, limits.request_burst)),
             least_gateways=limits.gateways,
-            link=LinkOptions(find=find, tls=parts.tls.caller),
+            link=LinkOptions(probes=parts.apart, find=find, tls=parts.tls.caller),
             oidc=_oidc(settings),
         )
     )

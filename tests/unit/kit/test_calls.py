@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 
 import aiohttp
 import pytest
@@ -131,6 +132,29 @@ async def test_a_probe_tells_alive_from_retiring_from_silent() -> None:
                 await asyncio.sleep(0.02)
         probing.cancel()
         await asyncio.wait({probing})
+
+
+async def test_a_probe_that_ends_late_says_nothing_because_this_process_was_busy() -> None:
+    taken = asyncio.Event()
+
+    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.set()
+        await asyncio.sleep(30)
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    upstreams = Upstreams("engine", (f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}",))
+    async with aiohttp.ClientSession() as client:
+        for busy, missed in ((True, 0), (False, 1)):
+            taken.clear()
+            probing = asyncio.create_task(upkeep._probe_one("engine", client, upstreams.all[0]))
+            await taken.wait()
+            if busy:
+                time.sleep(upkeep.PROBE_WITHIN_S + upkeep.LATE_S + 0.1)
+            await probing
+            if busy or upstreams.all[0].missed_probes:  # a busy machine may make the second one late, too
+                assert upstreams.all[0].missed_probes == missed
+    server.close()
 
 
 async def test_who_is_cancelled_in_the_moment_the_answer_begins_tells_the_call() -> None:

@@ -21,7 +21,8 @@ from voiceagent.adapters.store.database import READING, Mode
 from voiceagent.adapters.store.sqlite_thread import connect
 from voiceagent.kit.errors import Conflict, Misconfigured, Unavailable
 
-WAIT_S = 2.0
+WAIT_S = 10.0
+"""Writers come one after another, each with a disk's sync: on a busy machine a queue is no failure. Who has less time says so himself."""
 READERS = 4
 
 _in_memory = itertools.count()

@@ -27,7 +27,7 @@ class RetrievalSettings(Area):
         le=5_000,
         description="The longest that a spoken reply waits for documents; then it goes on without sources.",
     )
-    written_ms: int = Field(1_000, ge=10, le=30_000, description="The same for a written reply.")
+    written_ms: int = Field(3_000, ge=10, le=30_000, description="The same for a written reply.")
     passages: int = Field(4, ge=1, le=20, description="Passages that a reply may rest on.")
     neighbours: int = Field(
         1, ge=0, le=4, description="Chunks before and after each one found that a model reads with it."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -18,6 +19,7 @@ from voiceagent.kit.telemetry import gauge
 FIND_EVERY_S = 1.0
 PROBE_EVERY_S = 0.25
 PROBE_WITHIN_S = 0.5
+LATE_S = 0.1
 RETIRING = "retiring"
 
 Find = Callable[[str], Awaitable[tuple[str, ...]]]
@@ -89,13 +91,17 @@ async def while_alive(upstreams: Upstreams, upstream: Upstream, call: Awaitable[
 
 
 async def _probe_one(service: str, client: aiohttp.ClientSession, upstream: Upstream) -> None:
-    answered = upstream.answers
+    answered, asked_s = upstream.answers, time.monotonic()
     try:
         within = aiohttp.ClientTimeout(total=PROBE_WITHIN_S)
         async with client.get(f"{upstream.url}/health/live", timeout=within) as answer:
             well = answer.status == 200
             upstream.retiring = well and _retires(await answer.read())
-    except (aiohttp.ClientError, TimeoutError, OSError):
+    except TimeoutError:
+        if time.monotonic() - asked_s > PROBE_WITHIN_S + LATE_S:
+            return  # this process was too busy to look at its clock, and so to read an answer
+        well = False
+    except (aiohttp.ClientError, OSError):
         well = False
     upstream.missed_probes = 0 if well else upstream.missed_probes + 1
     upstream.heard = upstream.heard or well
