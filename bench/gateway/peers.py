@@ -2,8 +2,9 @@
 
     python bench/gateway/peers.py [--rate 500] [--seconds 8]
 
-Each proxy runs alone on the first core, client and server on the second. Latency is from when a call was due to the end of its answer;
-what a core carries follows from the CPU time that a call cost the proxy. Needs nginx on the PATH; LiteLLM's environment is made at first use.
+Each proxy runs alone on the first core, client and server (`wire.py`) on the second. Latency is from when a call was due to the end of its
+answer. Then 32 connections ask as fast as they are answered: what one core carries. The gateway writes its access log, checks a key, and
+counts limits. Needs nginx on the PATH; LiteLLM's environment is made at first use.
 """
 
 from __future__ import annotations
@@ -26,13 +27,16 @@ from typing import Any
 import aiohttp
 import psutil
 import uvloop
-from aiohttp import web
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "bench" / "gateway")]
 
 import run as alone  # noqa: E402 - the benchmark of the gateway by itself, in this folder
+import wire  # noqa: E402
 from tests.support.servers import free_ports  # noqa: E402
+
+from voiceagent.gateway.parts import GatewayParts  # noqa: E402
+from voiceagent.kit.log import configure_logging  # noqa: E402
 
 PROXY_CORE, CLIENT_CORE = 0, 1
 BODY = {"model": "chat", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8}
@@ -47,21 +51,12 @@ ANSWER = {
 KEY = "sk-bench"
 PATH = "/v1/chat/completions"
 READY_S = 120.0
+CONNECTIONS = 32
 
 
 async def _answers(port: int) -> None:
-    app = web.Application()
     body = json.dumps(ANSWER).encode()
-
-    async def answer(request: web.Request) -> web.Response:
-        await request.read()
-        return web.Response(body=body, content_type="application/json")
-
-    app.router.add_post(PATH, answer)
-    app.router.add_get("/health/live", answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
+    await asyncio.get_running_loop().create_server(lambda: wire.Answers(body), "127.0.0.1", port)
     await asyncio.Event().wait()
 
 
@@ -72,6 +67,12 @@ def _server(port: int) -> None:
 
 async def _gateway(upstream: int, pipe: Any) -> None:
     parts, secret = await alone.gateway_parts({name: [f"http://127.0.0.1:{upstream}"] for name in ("engine", "voice")})
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        configure_logging(stream=nowhere)
+        await _serve(parts, secret, pipe)
+
+
+async def _serve(parts: GatewayParts, secret: str, pipe: Any) -> None:
     servers = alone.Servers([alone.Listener(alone.create_gateway(parts), 0)])
     await servers.start()
     pipe.send((servers.ports[0], secret))
@@ -170,54 +171,32 @@ async def ready(url: str, key: str) -> None:
             await asyncio.sleep(0.2)
 
 
-async def steady(url: str, key: str, rate: float, seconds: float) -> tuple[list[float], int]:
-    """Milliseconds of each call of an open loop, and how many failed."""
-    took_ms: list[float] = []
-    failed = 0
-
-    async def one(client: aiohttp.ClientSession, due_s: float) -> None:
-        nonlocal failed
-        try:
-            async with client.post(url + PATH, json=BODY) as answer:
-                await answer.read()
-                answer.raise_for_status()
-            took_ms.append((time.perf_counter() - due_s) * 1000)
-        except (aiohttp.ClientError, TimeoutError):
-            failed += 1
-
-    options: dict[str, Any] = {
-        "headers": {"Authorization": f"Bearer {key}"},
-        "timeout": aiohttp.ClientTimeout(total=30),
-        "connector": aiohttp.TCPConnector(limit=0),
-    }
-    async with aiohttp.ClientSession(**options) as client, asyncio.TaskGroup() as calls:
-        started_s = time.perf_counter()
-        for number in range(int(rate * seconds)):
-            due_s = started_s + number / rate
-            await asyncio.sleep(max(0.0, due_s - time.perf_counter()))
-            calls.create_task(one(client, due_s))
-    return took_ms, failed
-
-
 def _cpu_s(pid: int) -> float:
     root = psutil.Process(pid)
     return sum(sum(one.cpu_times()[:2]) for one in (root, *root.children(recursive=True)))
 
 
-def measured(name: str, way: tuple[str, str, int], rate: float, seconds: float) -> None:
-    """One line."""
+async def measured(name: str, way: tuple[str, str, int], rate: float, seconds: float) -> None:
+    """A line for the steady rate and one for what it carries at most."""
     url, key, pid = way
-    uvloop.run(ready(url, key))
-    uvloop.run(steady(url, key, min(rate, 50.0), 2.0))
-    before_s = _cpu_s(pid) if pid else 0.0
-    took_ms, failed = uvloop.run(steady(url, key, rate, seconds))
-    ordered = sorted(took_ms)
-    shown = f"{name:<10} {rate:5.0f}/s  n={len(ordered):5} failed {failed:4}  p50 {statistics.median(ordered):8.2f} ms"
-    shown += f"  p99 {ordered[int(len(ordered) * 0.99)]:8.2f} ms"
-    if pid:
-        cpu_ms = (_cpu_s(pid) - before_s) * 1000 / len(ordered)
-        shown += f"  CPU {cpu_ms:6.3f} ms a call = {1000 / cpu_ms:6.0f} calls/s a core"
-    print(shown, flush=True)
+    client = wire.Client(int(url.rpartition(":")[2]), wire.request(PATH, key, json.dumps(BODY).encode()))
+    await client.steady(min(rate, 50.0), 2.0)
+    client.failed = 0
+    before_s = _cpu_s(pid)
+    took_ms = sorted(await client.steady(rate, seconds))
+    cpu_ms = (_cpu_s(pid) - before_s) * 1000 / len(took_ms)
+    p50, p99 = statistics.median(took_ms), took_ms[int(len(took_ms) * 0.99)]
+    print(
+        f"{name:<10} {rate:5.0f}/s  n={len(took_ms):5} failed {client.failed:4}  p50 {p50:8.2f} ms  p99 {p99:8.2f} ms  CPU {cpu_ms:6.3f} ms a call"
+    )
+    before_s = _cpu_s(pid)
+    most = await client.most(CONNECTIONS, seconds)
+    cpu_ms = (_cpu_s(pid) - before_s) * 1000 / (most * seconds)
+    print(
+        f"{name:<10} as many as it carries: {most:6.0f} calls/s, CPU {cpu_ms:6.3f} ms a call, failed {client.failed}",
+        flush=True,
+    )
+    client.close()
 
 
 def main() -> None:
@@ -229,14 +208,16 @@ def main() -> None:
     os.sched_setaffinity(0, {CLIENT_CORE})
     (upstream,) = free_ports(1)
     with _spawned(_server, upstream):
-        direct = (f"http://127.0.0.1:{upstream}", KEY, 0)
+        direct = (f"http://127.0.0.1:{upstream}", KEY, os.getpid())
+        uvloop.run(ready(direct[0], KEY))
         for rate in (chosen.slow_rate, chosen.rate):
-            measured("direct", direct, rate, chosen.seconds)
+            uvloop.run(measured("direct", direct, rate, chosen.seconds))
             for name, start in (("nginx", nginx), ("voiceagent", ours), ("LiteLLM", litellm)):
                 if name == "LiteLLM" and rate > chosen.slow_rate:
                     continue  # more than it carries: its queue, not its latency, would be measured
                 with start(upstream) as way:
-                    measured(name, way, rate, chosen.seconds)
+                    uvloop.run(ready(way[0], way[1]))
+                    uvloop.run(measured(name, way, rate, chosen.seconds))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from voiceagent.domain.audio import WIRE_PCM, WIRE_PCMA, WIRE_PCMU
 from voiceagent.domain.identity import Principal
-from voiceagent.gateway.headers import check_path, content_length, request_headers, response_headers
+from voiceagent.gateway.passing.headers import check_path, content_length, request_headers, response_headers
 from voiceagent.gateway.identity import breached, guessable, keys, totp
 from voiceagent.kit.errors import Problem
 from voiceagent.voice import codec, files

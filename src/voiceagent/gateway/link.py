@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from starlette.requests import HTTPConnection
 from yarl import URL
 
-from voiceagent.gateway.headers import check_path, request_headers
+from voiceagent.gateway.passing.headers import check_path, request_headers
 from voiceagent.kit.calls.balance import Upstream, Upstreams
 from voiceagent.kit.calls.inflight import InFlight
 from voiceagent.kit.calls.travel import LEFT_MS

@@ -10,11 +10,11 @@ import structlog
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from voiceagent.gateway.headers import content_length, response_headers
 from voiceagent.gateway.link import Links, target
 from voiceagent.gateway.parts import gateway_of
+from voiceagent.gateway.passing.headers import content_length, response_headers
+from voiceagent.gateway.passing.vigil import Vigil
 from voiceagent.kit.calls.balance import Upstream
-from voiceagent.kit.calls.upkeep import while_alive
 from voiceagent.kit.errors import DeadlineExceeded, Problem
 
 _WHOLE_BYTES = 64 * 1024
@@ -100,35 +100,18 @@ class _Passage:
         self._send = send
         self._headers = links.headers(conn, service)
         self._answering = False
-        self._passing: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         await self._body.begin()
-        leaving = asyncio.ensure_future(self._body.left())
-        leaving.add_done_callback(self._left)
-        self._passing = asyncio.current_task()
-        try:
-            await self._pass()
-        except asyncio.CancelledError:
-            if self._passing is None or not leaving.done():
-                raise
-            self._passing.uncancel()
-            raise ClientDisconnect from None
-        finally:
-            self._passing = None
-            leaving.cancel()
+        with Vigil(self._upstreams, self._body.left) as vigil:
+            await self._pass(vigil)
 
-    def _left(self, leaving: asyncio.Future[None]) -> None:
-        """The caller is gone: a cancelled exchange closes its connection to the service, which stops the service's work."""
-        if self._passing is not None and not leaving.cancelled():
-            self._passing.cancel()
-
-    async def _pass(self) -> None:
+    async def _pass(self, vigil: Vigil) -> None:
         failed: Upstream | None = None
         for last in (False, True):
             with self._upstreams.lease(but=failed) as upstream:
                 try:
-                    await self._exchange(upstream)
+                    await self._exchange(upstream, vigil)
                     return
                 except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                     self._upstreams.failed(upstream)
@@ -161,15 +144,23 @@ class _Passage:
             ) from error
         raise self._upstreams.unavailable() from error
 
-    async def _exchange(self, upstream: Upstream) -> None:
+    async def _exchange(self, upstream: Upstream, vigil: Vigil) -> None:
         body = self._body
         if body.whole is None and body.length is not None:
             self._headers["Content-Length"] = str(body.length)
         data = body.pieces() if body.whole is None else body.whole or None
-        answer = await while_alive(self._upstreams, upstream, self._begun(upstream, data))
-        async with answer:
-            self._upstreams.worked(upstream)
-            await while_alive(self._upstreams, upstream, self._answer(answer), begun=True)
+        vigil.upstream, vigil.begun = upstream, False
+        try:
+            async with await self._begun(upstream, data) as answer:
+                self._upstreams.worked(upstream)
+                vigil.begun = True
+                await self._answer(answer)
+        except asyncio.CancelledError:
+            if not vigil.hung():
+                raise
+            raise ConnectionResetError("the process gives no sign of life") from None
+        finally:
+            vigil.upstream = None
 
     async def _begun(self, upstream: Upstream, data: AsyncIterator[bytes] | bytes | None) -> aiohttp.ClientResponse:
         url, method = target(upstream, self._conn), self._conn.scope["method"]

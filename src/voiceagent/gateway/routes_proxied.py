@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from voiceagent.gateway.link import Links
+from voiceagent.gateway.passing.lanes import Lanes
 from voiceagent.gateway.proxy import HttpProxy
 from voiceagent.gateway.sockets import SocketProxy
-from voiceagent.web.auth import Guarded, require
+from voiceagent.web.auth import Guarded, all_routes, require
 
 _MIB = 1024 * 1024
 _READ = ("GET", "HEAD")
@@ -50,13 +53,16 @@ SOCKETS = (("/v1/realtime", "voice", "talk"),)
 
 
 def add_proxied(app: FastAPI, links: Links) -> None:
-    """Add the routes of the table to `app`."""
+    """Add the routes of the table to `app`, and the lanes that lead to them."""
+    before, own = len(app.router.routes), [route.path or "" for route in all_routes(app)]
     for row in FORWARDED:
         proxy = HttpProxy(links, row.service)
         for scope, methods in ((row.read, _READ), (row.write, _WRITE)):
             endpoint = Guarded(proxy, require(scope), path=row.path, body_limit_bytes=row.body_bytes)
             for path in (row.path, row.path + "/{rest:path}"):
                 app.router.add_route(path, endpoint, methods=list(methods), include_in_schema=False)  # type: ignore[arg-type]
+    routes = [route for route in app.router.routes[before:] if isinstance(route, Route)]
+    app.user_middleware.append(Middleware(Lanes, routes=routes, own=own))
     for path, service, scope in SOCKETS:
         socket = Guarded(SocketProxy(links, service), require(scope), path=path)
         app.router.add_websocket_route(path, socket)  # type: ignore[arg-type]

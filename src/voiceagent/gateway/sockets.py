@@ -16,7 +16,7 @@ from voiceagent.gateway.identity.callers import address_of
 from voiceagent.gateway.identity.renewal import renewing
 from voiceagent.gateway.link import Links, target
 from voiceagent.gateway.parts import gateway_of
-from voiceagent.gateway.watch import farewell, rights_end
+from voiceagent.gateway.passing.watch import farewell, rights_end
 from voiceagent.kit.calls.balance import Upstream, Upstreams
 from voiceagent.kit.calls.upkeep import while_alive
 from voiceagent.kit.errors import DeadlineExceeded, Forbidden, NotFound, Problem, Unauthenticated, Unavailable

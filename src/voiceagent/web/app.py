@@ -108,7 +108,7 @@ def create_app(
         middleware=_middleware(name, options),
         generate_unique_id_function=_operation_id,
         exception_handlers=_PROBLEM_HANDLERS,
-        telemetry={"tracing": False, "metrics": False},
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.router.route_class = StrictRoute
     app.state.name = name

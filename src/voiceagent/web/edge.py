@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from functools import lru_cache
 from typing import Any
 
 import structlog
 from prometheus_client import Counter, Histogram
-from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 from uvicorn.protocols.utils import ClientDisconnected
 
 from voiceagent.kit.errors import InvalidInput, TooLarge
+from voiceagent.kit.log import KnownEvents
 from voiceagent.kit.telemetry import counter, histogram
 from voiceagent.web.auth import check_permissions
 from voiceagent.web.context import RequestContext, scope_context
@@ -27,17 +28,18 @@ LEAST_BYTES_PER_S = 32 * 1024
 """A body comes within 30 s, and 1 s more for every 32 KiB of it: one that drips ends, a large one does not."""
 
 _log = structlog.get_logger("voiceagent.access")
+_access = KnownEvents("voiceagent.access")
 _requests = counter("voiceagent_http_requests_total", "Requests answered", ["service", "method", "route", "status"])
 _seconds = histogram("voiceagent_http_request_seconds", "Time from request to end of answer", ["service", "route"])
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_SECURITY_HEADERS = {
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "cross-origin-resource-policy": "same-origin",
-    "cache-control": "no-store",
-}
+_SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
 
 
 class SlowBody(InvalidInput):
@@ -134,11 +136,14 @@ class _Exchange:
         await self._send(message)
 
     def _add_headers(self, message: Message) -> None:
-        message.setdefault("headers", [])
-        headers = MutableHeaders(scope=message)
-        headers["x-request-id"] = self._context.request_id
-        for name, value in (self._context.headers | _SECURITY_HEADERS).items():
-            headers.setdefault(name, value)
+        headers = [one for one in message.get("headers", ()) if one[0] != b"x-request-id"]
+        given = {name for name, _ in headers}
+        headers.append((b"x-request-id", self._context.request_id.encode()))
+        for name, value in self._context.headers.items():
+            if (raw_name := name.encode()) not in given:
+                headers.append((raw_name, value.encode("latin-1")))
+        headers += [one for one in _SECURITY_HEADERS if one[0] not in given]
+        message["headers"] = headers
 
     async def _answer(self, error: Exception) -> None:
         problem = problem_of(error)
@@ -159,9 +164,11 @@ class _Exchange:
         _counted(self._service, method, route, self._status).inc()
         if self._scope["type"] == "http":
             _timed(self._service, route).observe(took_s)
-        log = _log.debug if route.startswith("/health/") and self._status < 400 else _log.info
-        log(
+        level = logging.DEBUG if route.startswith("/health/") and self._status < 400 else logging.INFO
+        _access.write(
+            level,
             "request",
+            service=self._service,
             request_id=self._context.request_id,
             method=method,
             route=route,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import logging
 import socket
 import ssl
@@ -21,6 +22,7 @@ from voiceagent.kit.errors import Misconfigured, Problem
 from voiceagent.web.protocols import protocol_options
 
 DRAIN_S = 10.0
+_COLLECT_AFTER = (10_000, 20, 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ class Servers:
         try:
             for server in servers:
                 await server.answers.wait()
+            _settle_memory()
             started.set_result(None)
             await asyncio.wait({stop, *runs}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -145,6 +148,16 @@ class Servers:
             **protocol_options(),
         )
         return _QuietServer(config)
+
+
+def _settle_memory() -> None:
+    """What is loaded now stays: without this the collector walks through all of it again and again, each time for 0.1 s.
+
+    The young generation may grow larger before it is looked at: nearly all of a call's objects are gone by then.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
 
 
 def _bind_all(listeners: Sequence[Listener]) -> list[socket.socket]:

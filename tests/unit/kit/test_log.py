@@ -9,7 +9,7 @@ import logging
 import pytest
 import structlog
 
-from voiceagent.kit.log import FIELD_BYTES, configure_logging
+from voiceagent.kit.log import FIELD_BYTES, KnownEvents, configure_logging
 
 
 @pytest.fixture
@@ -83,3 +83,21 @@ def test_logs_of_libraries_take_the_same_form(stream: io.StringIO) -> None:
 def test_what_lies_below_the_level_is_not_written(stream: io.StringIO) -> None:
     structlog.get_logger("x").debug("detail")
     assert stream.getvalue() == ""
+
+
+def test_a_known_event_is_a_line_like_every_other(stream: io.StringIO) -> None:
+    KnownEvents("voiceagent.access").write(logging.INFO, "request", route="/v1/models", status=200, ms=1.5)
+    KnownEvents("voiceagent.access").write(logging.DEBUG, "request", route="/health/live", status=200, ms=0.1)
+    structlog.get_logger("voiceagent.access").info("request", route="/v1/models", status=200, ms=1.5)
+    short, whole = lines(stream)
+    assert short.keys() == whole.keys()
+    assert {**short, "timestamp": ""} == {**whole, "timestamp": ""}
+    assert len(str(short["timestamp"])) == len(str(whole["timestamp"]))
+
+
+def test_a_known_event_on_a_console_is_for_people(own_logging: None) -> None:
+    written = io.StringIO()
+    configure_logging(format="console", stream=written)
+    KnownEvents("voiceagent.access").write(logging.INFO, "request", route="/v1/models")
+    assert "request" in written.getvalue()
+    assert not written.getvalue().startswith("{")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voiceagent.gateway.headers import check_path, content_length, request_headers, response_headers
 from voiceagent.gateway.identity.keys import is_well_formed, new_secret
+from voiceagent.gateway.passing.headers import check_path, content_length, request_headers, response_headers
 from voiceagent.kit.calls.balance import Upstreams
 from voiceagent.kit.errors import InvalidInput, Unavailable
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import zlib
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ _MARK = "va_"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letters that look alike
 _RANDOM_CHARS = 32  # 160 bits
 _CHECK_CHARS = 7  # CRC-32 of what stands before it
+_SHAPE = re.compile(f"{_MARK}[{_ALPHABET}]{{{_RANDOM_CHARS + _CHECK_CHARS}}}")
 _SHOWN_CHARS = len(_MARK) + 6
 
 
@@ -29,10 +31,9 @@ def new_secret() -> str:
 
 def is_well_formed(secret: str) -> bool:
     """Whether it could be one of our keys: shape and checksum. Says nothing about its being in force."""
-    if len(secret) != len(_MARK) + _RANDOM_CHARS + _CHECK_CHARS or not secret.startswith(_MARK):
+    if not _SHAPE.fullmatch(secret):
         return False
-    body, check = secret[:-_CHECK_CHARS], secret[-_CHECK_CHARS:]
-    return all(char in _ALPHABET for char in secret[len(_MARK) :]) and _checksum(body) == check
+    return _checksum(secret[:-_CHECK_CHARS]) == secret[-_CHECK_CHARS:]
 
 
 def _checksum(body: str) -> str:
