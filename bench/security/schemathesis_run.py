@@ -1,13 +1,15 @@
 """Schemathesis, all phases, over the OpenAPI documents of every service: through the gateway, and directly with service tokens.
 
-`python -m bench.security.schemathesis_run [--cases 50000] [--minutes 20]`. Prints cases by service and phase; ends with 1 if any answer is 5xx or
-any call has none. Whether an answer fits its document otherwise is not judged here.
+`python -m bench.security.schemathesis_run [--cases 50000] [--minutes 20] [--table FILE]`. Prints cases by service and phase; ends with 1 if any
+answer is 5xx or any call has none. Whether an answer fits its document otherwise is not judged here. With a table the findings are kept after
+each service, and the next run goes on where this one ended, with other seeds: one table for all of them, failures included.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import math
 import random
 import sys
@@ -59,10 +61,33 @@ class Findings:
     statuses: Counter[int] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
     refused: int = 0
+    runs: int = 1
+    took_s: float = 0.0
+
+    @classmethod
+    def of(cls, table: Path | None) -> Findings:
+        """Those of the runs before, if there were any."""
+        if table is None or not table.exists():
+            return cls()
+        kept = json.loads(table.read_text())
+        cases = Counter({(name, phase): count for name, phase, count in kept["cases"]})
+        statuses = Counter({int(status): count for status, count in kept["statuses"].items()})
+        return cls(cases, statuses, kept["broken"], kept["refused"], kept["runs"] + 1, kept["took_s"])
+
+    def keep(self, table: Path | None, took_s: float) -> None:
+        """For the next run. took_s: of this one."""
+        if table is not None:
+            cases = [(*key, count) for key, count in self.cases.items()]
+            kept = {"cases": cases, "statuses": dict(self.statuses), "broken": self.broken, "refused": self.refused}
+            table.write_text(json.dumps(kept | {"runs": self.runs, "took_s": self.took_s + took_s}))
 
     @property
     def total(self) -> int:
         return sum(self.cases.values())
+
+    def of_target(self, target: str) -> int:
+        """How many cases it has had."""
+        return sum(count for (name, _), count in self.cases.items() if name == target)
 
 
 class Run:
@@ -73,9 +98,9 @@ class Run:
         self._found = findings
 
     def until(self, cases: int, ends_at_s: float, *, seed: int, examples: int) -> None:
-        """One round, and more with other seeds until so many cases of this target are done, or until the time is over."""
+        """Rounds with different seeds until so many cases of this target are done, or until the time is over."""
         rounds = 0
-        while (rounds == 0 or self._done() < cases) and time.monotonic() < ends_at_s:
+        while self._done() < cases and time.monotonic() < ends_at_s:
             before = self._done()
             self._once(seed + rounds, examples, ends_at_s)
             rounds += 1
@@ -83,7 +108,7 @@ class Run:
                 break
 
     def _done(self) -> int:
-        return sum(count for (name, _), count in self._found.cases.items() if name == self._target.name)
+        return self._found.of_target(self._target.name)
 
     def _once(self, seed: int, examples: int, ends_at_s: float) -> None:
         schema = schemathesis.openapi.from_dict(self._target.document, config=self._config(seed, examples))
@@ -218,27 +243,48 @@ def thinned(target: Target, paths: int, seed: int) -> Target:
     return replace(target, document=target.document | {"paths": {path: known[path] for path in kept}})
 
 
-def attack(targets: list[Target], cases: int, *, within_s: float, seed: int = 7, examples: int = 60) -> Findings:
-    """About `cases` cases, shared by the targets by the number of their operations."""
-    findings, ends_at_s = Findings(), time.monotonic() + within_s
-    sizes = [sum(len(item) for item in target.document["paths"].values()) for target in targets]
-    for number, (target, size) in enumerate(zip(targets, sizes, strict=True)):
-        share = size / sum(sizes[number:])
-        left_cases, left_s = cases - findings.total, ends_at_s - time.monotonic()
-        Run(target, findings).until(
-            math.ceil(left_cases * share), time.monotonic() + left_s * share, seed=seed, examples=examples
-        )
+@dataclass(frozen=True)
+class Plan:
+    """At least so many cases, for at most so long. table: where findings are kept."""
+
+    cases: int
+    within_s: float
+    seed: int = 7
+    examples: int = 60
+    table: Path | None = None
+
+
+def attack(targets: list[Target], plan: Plan) -> Findings:
+    """The cases of the plan, shared by the targets by the number of their operations."""
+    findings, began_s = Findings.of(plan.table), time.monotonic()
+    sized = [(target, sum(len(item) for item in target.document["paths"].values())) for target in targets]
+    seed, operations_in_all = plan.seed + 1000 * (findings.runs - 1), sum(size for _, size in sized)
+    sized.sort(key=lambda pair: findings.of_target(pair[0].name) / pair[1])
+    for number, (target, size) in enumerate(sized):
+        now_s, left = time.monotonic(), sum(more for _, more in sized[number:])
+        ends_at_s = now_s + (began_s + plan.within_s - now_s) * size / left
+        quota = math.ceil(plan.cases * size / operations_in_all)
+        Run(target, findings).until(quota, ends_at_s, seed=seed, examples=plan.examples)
+        findings.keep(plan.table, time.monotonic() - began_s)
+    findings.took_s += time.monotonic() - began_s
     return findings
 
 
-def report(findings: Findings, took_s: float) -> None:
+def report(findings: Findings) -> None:
     """Print what was done and what came of it."""
     print(f"{'':24}" + "".join(f"{phase:>10}" for phase in PHASES) + f"{'all':>10}")
     for name in dict.fromkeys(name for name, _ in findings.cases):
         counts = [findings.cases[name, phase] for phase in PHASES]
         print(f"{name:24}" + "".join(f"{count:10}" for count in (*counts, sum(counts))))
-    print(f"{findings.total} cases in {took_s:.0f} s; statuses", dict(sorted(findings.statuses.items())))
-    print(f"answers 5xx or none: {len(findings.broken)}", *dict.fromkeys(findings.broken[:40]), sep="\n  ")
+    runs = f"{findings.runs} runs" if findings.runs > 1 else "one run"
+    print(
+        f"{findings.total} cases in {findings.took_s:.0f} s, {runs}; statuses", dict(sorted(findings.statuses.items()))
+    )
+    print(
+        f"answers 5xx or none, and crashes in the log: {len(findings.broken)}",
+        *dict.fromkeys(findings.broken[:40]),
+        sep="\n  ",
+    )
 
 
 def main() -> int:
@@ -247,17 +293,19 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=50_000, help="at least so many")
     parser.add_argument("--minutes", type=float, default=20.0, help="at most so long")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--table", type=Path, help="keep the findings here and go on with them")
     parser.add_argument("--only", default="", help="only targets whose name contains this")
     arguments = parser.parse_args()
-    started_s, secret = time.monotonic(), random_token(48)
+    secret = random_token(48)
     with tempfile.TemporaryDirectory() as folder, stage(Path(folder), {"SERVICES__SECRET": secret}) as on:
         targets = [*through_gateway(on), *direct(on, TokenKeys.from_secrets(secret))]
         targets = [target for target in targets if arguments.only in target.name]
-        findings = attack(targets, arguments.cases, within_s=60 * arguments.minutes, seed=arguments.seed)
-        crashes = [line for line in on.log.read_text().splitlines() if "request_crashed" in line]
-    report(findings, time.monotonic() - started_s)
-    print(f"crashes in the log: {len(crashes)}", *dict.fromkeys(crashes[:20]), sep="\n  ")
-    return 0 if not findings.broken and not crashes and findings.total >= arguments.cases else 1
+        plan = Plan(arguments.cases, 60 * arguments.minutes, arguments.seed, table=arguments.table)
+        findings = attack(targets, plan)
+        findings.broken += [line[:600] for line in on.log.read_text().splitlines() if "request_crashed" in line]
+        findings.keep(arguments.table, 0.0)
+    report(findings)
+    return 0 if not findings.broken and findings.total >= arguments.cases else 1
 
 
 if __name__ == "__main__":
