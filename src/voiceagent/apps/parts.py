@@ -15,6 +15,7 @@ from voiceagent.apps.custody.contexts import TlsContexts
 from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.keyring import service_keys
 from voiceagent.apps.places import Places
+from voiceagent.apps.recent import NotedWrites
 from voiceagent.apps.settings import Settings
 from voiceagent.domain.identity import Principal
 from voiceagent.domain.provider import provider_of
@@ -97,9 +98,16 @@ class Parts:
 
     async def _open_url(self, name: str, url: str) -> None:
         threads = self.settings.models.threads
+        own = self._store_parts() if name == "store" else {}
         self._open[name] = await opened(
-            name.partition("_")[0], url, models=self.models, threads=threads, clock=self.clock, keys=self.keys
+            name.partition("_")[0], url, models=self.models, threads=threads, clock=self.clock, keys=self.keys, **own
         )
+
+    def _store_parts(self) -> dict[str, object]:
+        store = self.settings.store
+        recent = NotedWrites(lambda: cast("Cache | None", self._open.get("cache")), self.clock)
+        lag: dict[str, object] = {"replica_lag_s": store.replica_lag_s, "recent": recent}
+        return {"pool_size": store.pool_size, "replicas": store.replicas} | lag
 
     async def _remote(self, service: str) -> Any:
         tokens = ServiceTokens(self.service_keys)

@@ -161,6 +161,15 @@ class StoreSettings(Area):
     """The system of record."""
 
     url: DataUrl = Field("sqlite:///{data}/voiceagent.db", description="sqlite:///FILE or postgresql://.")
+    pool_size: int = Field(10, ge=2, le=200, description="Connections to PostgreSQL that one process opens at most.")
+    replicas: Strings = Field(
+        (),
+        description="URLs of PostgreSQL copies that follow the primary (streaming replication), comma-separated. Lists, the audit log and "
+        "usage are read from them; whatever decides something is read from store.url alone.",
+    )
+    replica_lag_s: float = Field(
+        2.0, gt=0, le=60, description="A copy that may be further behind than this is not read from."
+    )
 
 
 class BlobsSettings(Area):

@@ -76,7 +76,7 @@ async def search_audit(
     query: Wanted, caller: Reader, parts: Parts, before: Before = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> AuditPage:
     """The records that fit, newest first."""
-    async with parts.store.begin(caller.tenant_id, read_only=True) as work:
+    async with parts.store.begin(caller.tenant_id, may_lag=True) as work:
         records = await work.audit.find(query, before=before, limit=limit)
     next_before = records[-1].sequence if len(records) == limit else None
     return AuditPage(items=[AuditShown(**_shown(record)) for record in records], next_before=next_before)
@@ -98,7 +98,7 @@ async def export_audit(
 async def _pages(store: Store, tenant_id: str, query: AuditQuery) -> AsyncIterator[tuple[AuditRecord, ...]]:
     before: int | None = None
     while True:
-        async with store.begin(tenant_id, read_only=True) as work:
+        async with store.begin(tenant_id, may_lag=True) as work:
             records = await work.audit.find(query, before=before, limit=EXPORTED_AT_A_TIME)
         if records:
             yield records

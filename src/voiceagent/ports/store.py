@@ -195,13 +195,29 @@ class Directory(Protocol):
         ...
 
 
+class RecentWrites(Protocol):
+    """Who changed something a moment ago, over all processes. Never raises: what cannot be told counts as changed."""
+
+    async def note(self, key: str, *, for_s: float) -> None:
+        """The change is about to be committed."""
+        ...
+
+    async def has(self, key: str) -> bool:
+        """Whether it was noted and its time is not over."""
+        ...
+
+
 class Store(Protocol):
     """Opens transactions. Everything acknowledged from it survives a crash and a power cut."""
 
-    def begin(self, tenant_id: str, *, read_only: bool = False) -> AbstractAsyncContextManager[UnitOfWork]:
+    def begin(
+        self, tenant_id: str, *, read_only: bool = False, may_lag: bool = False
+    ) -> AbstractAsyncContextManager[UnitOfWork]:
         """A transaction for one tenant. It can neither read nor change another tenant's rows.
 
         read_only: sees one state of the data, never waits for a writer, and every change in it raises Conflict `read_only`.
+        may_lag: read only, and nothing is decided by what it sees: the state may be some seconds old, but not older than the caller's own last
+        change (kit.calls.travel.caller). Without it, and for the directory and the queue, the primary alone is asked.
 
         Raises Unavailable `store_unavailable` (retryable) when the database does not answer within 2 s, StorageFull `storage_full`.
         """

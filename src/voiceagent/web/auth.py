@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from voiceagent.domain.identity import SCOPES, Principal
+from voiceagent.kit.calls.travel import called_by
 from voiceagent.kit.errors import Forbidden, Misconfigured, Unauthenticated
 from voiceagent.web.context import context_of
 
@@ -60,6 +61,7 @@ class Permission:
             context.principal = await authenticate(conn)
         if context.principal is None:
             raise Unauthenticated("missing_credentials", "This call needs credentials.")
+        called_by(context.principal.subject)
         return context.principal
 
 

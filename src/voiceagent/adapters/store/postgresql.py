@@ -63,11 +63,11 @@ _TLS_WORDS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 class Postgresql:
     """A PostgreSQL database. Its URL's role owns the tables; transactions run as `voiceagent_app`, which the first migration creates."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pool_size: int = POOL_SIZE) -> None:
         location, tls = _secured(_location(url))
         self._engine = create_async_engine(
             location,
-            pool_size=POOL_SIZE,
+            pool_size=pool_size,
             max_overflow=0,
             pool_timeout=POOL_WAIT_S,
             json_serializer=json_text,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,8 @@ from voiceagent.adapters.store.database import Database, Dialect, Mode
 from voiceagent.adapters.store.identities import SqlDirectory, SqlKeys, SqlSettings, SqlUsers
 from voiceagent.adapters.store.library import SqlCollections, SqlDocuments
 from voiceagent.adapters.store.outbox.events import SqlOutbox, SqlRelay
-from voiceagent.adapters.store.postgresql import Postgresql
+from voiceagent.adapters.store.postgresql import POOL_SIZE, Postgresql
+from voiceagent.adapters.store.replicas.following import Replicas
 from voiceagent.adapters.store.rights.ages import SqlAges
 from voiceagent.adapters.store.rights.erasures import SqlErasures, SqlTraces
 from voiceagent.adapters.store.routing.providers import SqlRouting
@@ -30,8 +31,10 @@ from voiceagent.adapters.store.work import SqlJobs, SqlQueue
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.errors import InvalidInput, Misconfigured
 from voiceagent.ports.keys import Keys
+from voiceagent.ports.store import RecentWrites
 
 READY_S = 2.0
+LAG_S = 2.0
 
 
 class SqlUnitOfWork:
@@ -112,20 +115,33 @@ class SqlStore:
         self._keys = keys
         self._database = Database(dialect)
         self._clock = clock
+        self._replicas: Replicas | None = None
         self.directory = SqlDirectory(self._database, clock, keys)
         self.queue = SqlQueue(self._database, clock)
         self.relay = SqlRelay(self._database, clock)
 
+    def follow(self, replicas: Sequence[Dialect], recent: RecentWrites, *, lag_s: float) -> None:
+        """Answer reads that may lag from these copies of the database while they are at most `lag_s` behind."""
+        databases = [Database(dialect) for dialect in replicas]
+        self._replicas = Replicas(self._database, databases, recent, self._clock, lag_s=lag_s)
+
     @asynccontextmanager
-    async def begin(self, tenant_id: str, *, read_only: bool = False) -> AsyncIterator[SqlUnitOfWork]:
+    async def begin(
+        self, tenant_id: str, *, read_only: bool = False, may_lag: bool = False
+    ) -> AsyncIterator[SqlUnitOfWork]:
         if not tenant_id:
             raise InvalidInput("no_tenant", "a transaction needs a tenant")
-        mode: Mode = "read" if read_only else "write"
-        async with self._database.transaction({"tenant": tenant_id}, mode) as connection:
+        mode: Mode = "read" if read_only or may_lag else "write"
+        lagging = self._replicas if may_lag else None
+        async with (
+            lagging.reading(tenant_id) if lagging else self._database.transaction({"tenant": tenant_id}, mode)
+        ) as connection:
             seal = None if self._keys is None else RowSeal(self._keys, tenant_id)
             scope = Scope(connection, tenant_id, self._clock, seal)
             yield SqlUnitOfWork(scope)
             scope.raise_if_failed()
+            if mode == "write" and self._replicas is not None:
+                await self._replicas.wrote(tenant_id)
 
     async def ready(self) -> bool:
         try:
@@ -142,16 +158,38 @@ class SqlStore:
         await self._database.dialect.scrub()
 
     async def close(self) -> None:
+        if self._replicas is not None:
+            await self._replicas.close()
         await self._database.dialect.close()
 
 
-def open_store(url: str, *, clock: Clock | None = None, keys: Keys | None = None) -> SqlStore:
-    """The store at `url`; with `keys`, what people say is sealed in it. Connects at the first transaction. Raises Misconfigured `store_url`."""
-    return SqlStore(dialect_of(url), clock or SystemClock(), keys)
+def open_store(
+    url: str,
+    *,
+    clock: Clock | None = None,
+    keys: Keys | None = None,
+    pool_size: int = POOL_SIZE,
+    replicas: Sequence[str] = (),
+    replica_lag_s: float = LAG_S,
+    recent: RecentWrites | None = None,
+) -> SqlStore:
+    """The store at `url`; with `keys`, what people say is sealed in it. Connects at the first transaction. Raises Misconfigured `store_url`.
+
+    replicas: copies that follow the database; `recent` tells who may not read from them yet.
+    """
+    store = SqlStore(dialect_of(url, pool_size), clock or SystemClock(), keys)
+    if replicas and recent is not None:
+        following = [dialect_of(one, pool_size) for one in replicas]
+        if any(one.name != "postgresql" for one in (dialect_of(url), *following)):
+            raise Misconfigured(
+                "store_url", "store.replicas are those of a PostgreSQL database", param="store.replicas"
+            )
+        store.follow(following, recent, lag_s=replica_lag_s)
+    return store
 
 
-def dialect_of(url: str) -> Dialect:
-    """The database that `url` names. Raises Misconfigured `store_url`."""
+def dialect_of(url: str, pool_size: int = POOL_SIZE) -> Dialect:
+    """The database that `url` names, with so many connections at most. Raises Misconfigured `store_url`."""
     scheme, separator, rest = url.partition("://")
     if separator and scheme == "sqlite":
         if rest in ("", "/:memory:"):
@@ -159,5 +197,5 @@ def dialect_of(url: str) -> Dialect:
         if rest.startswith("/") and len(rest) > 1:
             return Sqlite(Path(rest[1:]))
     if separator and scheme in ("postgresql", "postgres"):
-        return Postgresql(url)
+        return Postgresql(url, pool_size)
     raise Misconfigured("store_url", "the store's URL is sqlite:///PATH or postgresql://USER@HOST/DATABASE")

@@ -39,9 +39,13 @@ def _services(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _stores(settings: Settings) -> Iterator[tuple[str, str]]:
-    store = _split(settings.store.url)
-    if store.scheme == "postgresql" and _is_remote(store) and _asked(store, "sslmode") != "verify-full":
-        yield "store.url", "has no sslmode=verify-full"
+    for name, address in (
+        ("store.url", settings.store.url),
+        *(("store.replicas", one) for one in settings.store.replicas),
+    ):
+        store = _split(address)
+        if store.scheme == "postgresql" and _is_remote(store) and _asked(store, "sslmode") != "verify-full":
+            yield name, "has no sslmode=verify-full"
     for area in _REDIS:
         url = _split(getattr(settings, area).url)
         scheme = url.scheme.partition("+")[0]

@@ -43,7 +43,7 @@ def conversation_routes(engine: EngineService) -> Router:
 
     @router.get("")
     async def list_conversations(caller: Reader, before: datetime | None = None, limit: Limit = 50) -> ConversationPage:
-        async with store.begin(caller.tenant_id) as work:
+        async with store.begin(caller.tenant_id, may_lag=True) as work:
             found = await work.conversations.page(before=_aware(before), limit=limit)
         return ConversationPage(
             conversations=list(found), next_before=found[-1].updated_at if len(found) == limit else None
@@ -56,7 +56,7 @@ def conversation_routes(engine: EngineService) -> Router:
 
     @router.get("/{conversation_id}/turns")
     async def list_turns(conversation_id: str, caller: Reader, limit: Limit = 50) -> TurnPage:
-        async with store.begin(caller.tenant_id) as work:
+        async with store.begin(caller.tenant_id, may_lag=True) as work:
             await _seen(work, caller, conversation_id)
             return TurnPage(turns=list(await work.conversations.turns(conversation_id, last=limit)))
 

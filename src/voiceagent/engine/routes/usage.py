@@ -67,7 +67,7 @@ def usage_routes(registry: Registry) -> Router:
         ledger = registry.router.ledger
         if ledger is not None:
             await ledger.flush()
-        async with store.begin(caller.tenant_id, read_only=True) as work:
+        async with store.begin(caller.tenant_id, may_lag=True) as work:
             rows = await work.routing.usage.since(min(since or month, month))
             own = await work.settings.get(BUDGET_SETTING)
         default = ledger.default if ledger is not None else budget_of({})

@@ -1,4 +1,4 @@
-"""What travels with a call from process to process: the id of the request that caused it, and the time that is left for it."""
+"""What travels with a call: the id of the request that caused it, the time that is left for it, and, inside a process, who it is from."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _MOST_MS = 3_600_000
 
 _request_id: ContextVar[str] = ContextVar("voiceagent_request_id", default="")
 _ends_at_s: ContextVar[float | None] = ContextVar("voiceagent_ends_at_s", default=None)
+_caller: ContextVar[str] = ContextVar("voiceagent_caller", default="")
 
 
 def arrived(request_id: str, headers: Mapping[str, str]) -> None:
@@ -21,6 +22,16 @@ def arrived(request_id: str, headers: Mapping[str, str]) -> None:
     left = headers.get(LEFT_MS, "")
     known = left.isascii() and left.isdigit() and len(left) <= 7
     _ends_at_s.set(time.monotonic() + min(int(left), _MOST_MS) / 1000 if known else None)
+
+
+def called_by(subject: str) -> None:
+    """What this task does from now on it does for `subject`, who has been identified."""
+    _caller.set(subject)
+
+
+def caller() -> str:
+    """For whom this task works; empty when it works for nobody in particular."""
+    return _caller.get()
 
 
 def left_s(most_s: float) -> float:
