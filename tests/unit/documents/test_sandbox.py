@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
-import os
-import signal
-import sys
-import time
-from typing import IO
-
 import pytest
 import uvloop
 from tests.support.documents_kit import pieces
 
-from voiceagent.documents import sandbox as module
 from voiceagent.documents.formats import FORMATS
 from voiceagent.documents.parse.blocks import Limits
+from voiceagent.documents.reading.forks import Child
 from voiceagent.documents.sandbox import ParseFailed, ReaderStarved, Sandbox
+
+_ENDLESS = b"<p>" * 500_000
 
 
 def test_a_file_is_read_on_the_loop_of_the_servers() -> None:
@@ -26,56 +20,31 @@ def test_a_file_is_read_on_the_loop_of_the_servers() -> None:
         return str(read)
 
     assert "Lighthouses" in uvloop.run(text())
+    assert "Lighthouses" in uvloop.run(text())  # the fork server outlives the loop that first asked it
 
 
-async def test_a_reader_without_a_processor_says_nothing_about_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    start = module._start
+@pytest.mark.parametrize(("used_s", "failure"), [(0.0, ReaderStarved), (0.5, ParseFailed)])
+async def test_only_a_reader_without_its_share_of_a_processor_says_nothing_about_the_file(
+    monkeypatch: pytest.MonkeyPatch, used_s: float, failure: type[ParseFailed]
+) -> None:
+    end = Child.end
 
-    async def stopped(file: IO[bytes], name: str, options: str) -> asyncio.subprocess.Process:
-        child = await start(file, name, options)
-        os.kill(child.pid, signal.SIGSTOP)
-        return child
+    async def told(self: Child) -> tuple[int, float]:
+        return (await end(self))[0], used_s
 
-    monkeypatch.setattr(module, "_start", stopped)
-    with pytest.raises(ReaderStarved) as caught:
-        await Sandbox(ocr="", limits=Limits(wall_s=5.0)).read(pieces(b"Honest words."), FORMATS["txt"])
-    assert caught.value.code == "time_limit"
-
-
-ENDLESS = """
-import json, sys
-from voiceagent.documents.parse import jail
-from voiceagent.documents.parse.blocks import Limits
-jail.enter(Limits(**json.loads(sys.argv[2])["limits"]))
-while True:
-    pass
-"""
+    monkeypatch.setattr(Child, "end", told)
+    with pytest.raises(ParseFailed) as caught:  # no file is read as fast as that
+        await Sandbox(ocr="", limits=Limits(wall_s=0.001)).read(pieces(_ENDLESS), FORMATS["html"])
+    assert (type(caught.value), caught.value.code) == (failure, "time_limit")
 
 
-async def test_a_file_that_uses_up_its_processor_time_is_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def endless(file: IO[bytes], name: str, options: str) -> asyncio.subprocess.Process:
-        command = ("-I", "-X", "utf8", "-c", ENDLESS, name, options)
-        pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.DEVNULL}
-        return await asyncio.create_subprocess_exec(sys.executable, *command, stdin=file.fileno(), **pipes)
-
-    monkeypatch.setattr(module, "_start", endless)
+async def test_a_file_that_uses_up_its_processor_time_is_at_fault() -> None:
     with pytest.raises(ParseFailed) as caught:
-        await Sandbox(ocr="", limits=Limits(cpu_s=1)).read(pieces(b"Honest words."), FORMATS["txt"])
+        await Sandbox(ocr="", limits=Limits(cpu_s=1)).read(pieces(_ENDLESS), FORMATS["html"])
     assert (type(caught.value), caught.value.code) == (ParseFailed, "time_limit")
 
 
-async def test_a_file_that_is_not_read_in_time_with_a_fair_share_is_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_cpu_used_s", lambda _: 0.2)
-    with pytest.raises(ParseFailed) as caught:  # no process starts as fast as that
-        await Sandbox(ocr="", limits=Limits(wall_s=0.01)).read(pieces(b"Honest words."), FORMATS["txt"])
-    assert (type(caught.value), caught.value.code) == (ParseFailed, "time_limit")
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="missing: Linux (/proc)")
-def test_the_processor_time_of_a_process_is_told() -> None:
-    before_s = time.process_time()
-    told_s = module._cpu_used_s(os.getpid())
-    children = os.times()
-    used_s = told_s - children.children_user - children.children_system
-    assert before_s - 0.1 <= used_s <= time.process_time() + 0.1
-    assert module._cpu_used_s(2**22 + 1) == math.inf
+def test_a_small_file_has_less_processor_time_than_a_large_one() -> None:
+    limits = Limits(cpu_s=20)
+    assert limits.of_file(0).cpu_s < limits.of_file(2**20).cpu_s < limits.of_file(2**30).cpu_s == 20
+    assert Limits(cpu_s=1).of_file(2**30).cpu_s == 1

@@ -1,37 +1,28 @@
-"""The child process: `python -I -m voiceagent.documents.parse FORMAT OPTIONS`. The file comes on standard input, JSON lines go out.
+"""The fork server: `python -I -m voiceagent.documents.parse`. It has every reader imported, forks a child a file, and reads none itself.
 
-Lines: `{"jail": ...}` first, `{"page": n, "text": ..., "spans": [[kind, level, start, end] ...], "size": [width, height], "boxes": [[start, end,
-x0, y0, x1, y1] ...]}` a page, then `{"end": ...}` or `{"failure": ...}`.
+The control socket is its standard input. Each request is one byte with three handles: the file, the line (a socket on which the child finds its
+request and answers), the leash. A child is killed and waited for when its leash is let go of; the leash then tells its exit code and processor seconds.
 """
 
 from __future__ import annotations
 
 import codecs
-import json
+import contextlib
+import gc
 import os
+import selectors
+import signal
+import socket
 import sys
-from dataclasses import asdict
-from importlib import import_module
-from typing import IO, Any
+import time
+from dataclasses import dataclass
+from typing import NoReturn
 
 from voiceagent.documents.parse import jail
-from voiceagent.documents.parse.blocks import Block, Limits, PageBlocks, Reader, ReadFailure, Task
-from voiceagent.documents.parse.clean import clean
-from voiceagent.documents.parse.places import Box, boxes_of
+from voiceagent.documents.parse.blocks import Task
+from voiceagent.documents.parse.child import READERS, read_one
+from voiceagent.documents.parse.turns import Reading, Turns
 
-READERS = {
-    "pdf": "pdf.reader",
-    "docx": "docx",
-    "pptx": "office",
-    "xlsx": "office",
-    "odt": "odf",
-    "epub": "epub",
-    "html": "html",
-    "md": "text",
-    "txt": "text",
-    "eml": "mail",
-}
-_ENTRY = {"pptx": "read_slides", "xlsx": "read_sheets", "md": "read_markdown"}
 _ENCODINGS = (
     "ascii cp437 cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 latin-1 iso8859-2 iso8859-5 iso8859-7 iso8859-9 iso8859-15 koi8-r "
     "utf-8 utf-8-sig utf-16 utf-16-le utf-16-be utf-32 utf-32-le utf-32-be unicode-escape raw-unicode-escape "
@@ -39,79 +30,185 @@ _ENCODINGS = (
 ).split()
 """Python loads an encoding when it is first needed; behind the locks it no longer can."""
 
+_HANDLES = 3
+_REQUEST_BYTES = 65_536
+_TICK_S = 0.02
+_LONG_S, _LONG_NICENESS = 0.5, 3
+"""A file that has used so many processor seconds gives way to the service, too. With a niceness of 6 and more a machine that is busy with other work
+starves honest long files until their time is over."""
 
-def main(arguments: list[str]) -> int:
-    """Read one file and write what it holds. Never raises: every failure is a line."""
-    os.setpgid(
-        0, 0
-    )  # a group of its own, to be killed whole; not a session, which would have a share of the CPU of its own
-    options = json.loads(arguments[1])
-    limits = Limits(**options["limits"])
-    out = sys.stdout
-    # Importing only the reader that the format needs halves the start; after the jail is shut nothing can be imported at ease.
-    module = import_module(f"voiceagent.documents.parse.{READERS[arguments[0]]}")
-    read: Reader = getattr(module, _ENTRY.get(arguments[0], "read"))
+_LEAST_PRIORITY = 19
+_SAMPLES = {
+    "html": b"<html><body><p>A</p></body></html>",
+    "pdf": b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj 3 0 obj<</Type/Page/Parent 2 0 R"
+    b"/MediaBox[0 0 99 99]/Resources<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>/Contents 4 0 R>>endobj 4 0 obj<</Length 28>>"
+    b"stream\nBT /F 9 Tf 9 9 Td (A) Tj ET\nendstream endobj trailer<</Root 1 0 R>>",
+}
+"""Read once before any child is made: what the libraries load when first used, they cannot load behind the locks."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """A child that runs, stands still or has ended, and is not yet let go of."""
+
+    leash: socket.socket
+    reading: Reading
+    has_ended: bool = False
+    is_doomed: bool = False
+    stands: bool = False
+    is_long: bool = False
+
+
+class Server:
+    """Children by process id. One thread, no file of its own, nothing of one child left for the next."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._children: dict[int, _Held] = {}
+        self._turns = Turns(os.cpu_count() or 1)
+        self._events = selectors.DefaultSelector()
+        self._own_niceness = os.getpriority(os.PRIO_PROCESS, 0)
+        self._woken, waker = socket.socketpair()
+        self._woken.setblocking(False)
+        waker.setblocking(False)
+        self._waker = waker
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service; this ends when the service lets go
+        signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+        self._events.register(control, selectors.EVENT_READ)
+        self._events.register(self._woken, selectors.EVENT_READ)
+
+    def run(self) -> None:
+        """Serve until the control socket closes; then every child goes, too."""
+        while True:
+            for key, _ in self._events.select(_TICK_S if self._must_look() else None):
+                if key.fileobj is self._control:
+                    if not self._accept():
+                        self._kill_all()
+                        return
+                elif key.fileobj is self._woken:
+                    self._woken.recv(4_096)
+                else:
+                    self._doom(key.data)
+            self._reap()
+            self._give_turns()
+
+    def _accept(self) -> bool:
+        asked, handles, _, _ = socket.recv_fds(self._control, 1, _HANDLES)
+        if not asked:
+            return False
+        if len(handles) != _HANDLES:
+            for handle in handles:
+                os.close(handle)
+            return True
+        file, line, leash = handles
+        try:
+            process_id = os.fork()
+        except OSError:  # too many processes, or no memory: the closed line and leash say so
+            for handle in handles:
+                os.close(handle)
+            return True
+        if process_id == 0:
+            _become_child(file, line)
+        os.close(file)
+        os.close(line)
+        held = _Held(socket.socket(fileno=leash), Reading(process_id, ran_s=time.monotonic()))
+        self._children[process_id] = held
+        self._events.register(held.leash, selectors.EVENT_READ, process_id)
+        return True
+
+    def _doom(self, process_id: int) -> None:
+        """Nobody waits for the child any more. It is not reaped before, so its number still is its own."""
+        held = self._children[process_id]
+        held.is_doomed = True
+        self._events.unregister(held.leash)
+        _signal(process_id, signal.SIGKILL)
+
+    def _reap(self) -> None:
+        for process_id, held in self._children.items():
+            held.has_ended = held.has_ended or _has_ended(process_id)
+        for process_id in [process_id for process_id, held in self._children.items() if held.is_doomed]:
+            ended, status, used = os.wait4(process_id, os.WNOHANG)
+            if ended:
+                held = self._children.pop(process_id)
+                told = f"{os.waitstatus_to_exitcode(status)} {used.ru_utime + used.ru_stime:.3f}"
+                with contextlib.suppress(OSError):  # the service has died or no longer cares
+                    held.leash.sendall(told.encode())
+                held.leash.close()
+
+    def _at_work(self) -> dict[int, _Held]:
+        return {
+            process_id: held for process_id, held in self._children.items() if not (held.is_doomed or held.has_ended)
+        }
+
+    def _must_look(self) -> bool:
+        """Whether time changes anything: more want to run than may, or one will have run for long."""
+        at_work = self._at_work()
+        return len(at_work) > self._turns.seats or any(held.stands or not held.is_long for held in at_work.values())
+
+    def _give_turns(self) -> None:
+        at_work = self._at_work()
+        for process_id, held in at_work.items():
+            held.reading.used_s = jail.cpu_used_s(process_id)
+            if held.reading.used_s >= _LONG_S and not held.is_long:
+                held.is_long = True
+                self._lower(process_id)
+        running = self._turns.chosen((held.reading for held in at_work.values()), time.monotonic())
+        for process_id, held in at_work.items():
+            stands = process_id not in running
+            if stands != held.stands:
+                held.stands = stands
+                _signal(process_id, signal.SIGSTOP if stands else signal.SIGCONT)
+
+    def _lower(self, process_id: int) -> None:
+        with contextlib.suppress(OSError):  # it may have ended meanwhile
+            os.setpriority(os.PRIO_PGRP, process_id, min(self._own_niceness + _LONG_NICENESS, _LEAST_PRIORITY))
+
+    def _kill_all(self) -> None:
+        for process_id in self._children:
+            _signal(process_id, signal.SIGKILL)
+        for process_id in self._children:
+            os.waitpid(process_id, 0)
+
+
+def _has_ended(process_id: int) -> bool:
+    """Whether the child is over, without taking its number from it. Systems that cannot tell count it until it is let go of."""
+    return hasattr(os, "waitid") and os.waitid(os.P_PID, process_id, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _signal(process_id: int, number: signal.Signals) -> None:
+    for send in (os.killpg, os.kill):  # the group is there once the child has made it
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            send(process_id, number)
+
+
+def _become_child(file: int, line: int) -> NoReturn:
+    """From here on a child: a group of its own, two handles, nothing of the server's. It never returns to the server's code."""
+    try:
+        os.setpgid(0, 0)  # to be killed whole; not a session, which would have a share of the CPU of its own
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.dup2(file, 0, inheritable=False)  # neither is 0 or 1: the server keeps those
+        os.dup2(line, 1, inheritable=False)
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        with open(0, "rb", buffering=0) as whole, open(1, "rb", closefd=False) as request, open(1, "wb") as out:
+            read_one(whole, request.readline(_REQUEST_BYTES), out)
+    except BaseException:  # noqa: BLE001 - whatever it was, the child must not go on as a second server
+        os._exit(1)
+    os._exit(0)
+
+
+def main() -> None:
+    """Load all that a reader may need, lock this process in as far as it can be, serve."""
     for name in _ENCODINGS:
         codecs.lookup(name)
-    locks = jail.enter(limits, may_execute=bool(options.get("ocr")))
-    _write(out, {"jail": asdict(locks)})
-    try:
-        task = Task(sys.stdin.buffer.read(), options.get("password", ""), options.get("ocr", ""), limits)
-        _write(out, {"end": _run(read, task, out)})
-    except ReadFailure as failure:
-        _write(out, {"failure": failure.code, "message": failure.message})
-    except (MemoryError, RecursionError):
-        _write(
-            out, {"failure": "too_complex", "message": "the file needs more memory or depth than one document may use"}
-        )
-    except Exception:  # noqa: BLE001 - the boundary to parsers of hostile input: whatever they raise, the file is at fault
-        _write(out, {"failure": "damaged", "message": "the file is damaged and cannot be read"})
-    return 0
-
-
-def _run(read: Reader, task: Task, out: IO[str]) -> dict[str, Any]:
-    if not task.data:
-        raise ReadFailure("empty_file", "the file has no bytes")
-    written_bytes = 0
-    for number, blocks in enumerate(read(task), start=1):
-        if number > task.limits.pages:
-            raise ReadFailure("too_many_pages", f"the document has more than {task.limits.pages} pages")
-        page = _page(number, blocks, task)
-        written_bytes += len(page["text"].encode("utf-8", "replace"))
-        if written_bytes > task.limits.text_bytes:
-            raise ReadFailure("too_much_text", "the document holds more text than one document may")
-        _write(out, page)
-    if written_bytes == 0:
-        raise ReadFailure("no_text", "there is no text in it; scanned pages need text recognition")
-    properties = {name: clean(value, task.hidden)[:500] for name, value in task.properties.items() if value.strip()}
-    return {"properties": properties, "hidden": {kind: count for kind, count in task.hidden.items() if count}}
-
-
-def _page(number: int, blocks: list[Block], task: Task) -> dict[str, Any]:
-    parts: list[str] = []
-    spans: list[tuple[str, int, int, int]] = []
-    boxes: list[Box] = []
-    position = 0
-    for block in blocks:
-        text = clean(block.text.encode("utf-8", "ignore").decode("utf-8"), task.hidden)
-        if not text:
-            continue
-        spans.append((block.kind, block.level, position, position + len(text)))
-        if block.lines:
-            boxes += boxes_of(block, text, position)
-        parts.append(text)
-        position += len(text) + 2
-    page = {"page": number, "text": "\n\n".join(parts), "spans": spans}
-    if isinstance(blocks, PageBlocks):
-        page |= {"size": (round(blocks.width, 1), round(blocks.height, 1)), "boxes": boxes}
-    return page
-
-
-def _write(out: IO[str], line: dict[str, Any]) -> None:
-    out.write(json.dumps(line, ensure_ascii=True, separators=(",", ":")))
-    out.write("\n")
-    out.flush()
+    for format_name, sample in _SAMPLES.items():
+        sum(len(blocks) for blocks in READERS[format_name](Task(sample)))
+    jail.enter_server()
+    gc.collect()
+    gc.freeze()  # children touch none of it, so its memory stays shared
+    Server(socket.socket(fileno=sys.stdin.fileno())).run()
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()
