@@ -34,15 +34,24 @@ class Stage:
     data_dir: Path
     log: Path
     urls: dict[str, str]
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """End it as a power cut would, with its children."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
 
 @contextmanager
-def stage(folder: Path, more: Mapping[str, str] = MappingProxyType({})) -> Iterator[Stage]:
-    """Runs until the block ends. more: further settings, as AREA__NAME."""
+def stage(
+    folder: Path, more: Mapping[str, str] = MappingProxyType({}), variables: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Stage]:
+    """Runs until the block ends. more: further settings, as AREA__NAME.  variables: of its environment, further ones."""
     ports = dict(zip(SERVERS, _free_ports(len(SERVERS)), strict=True))
     data_dir, log = folder / "data", folder / "log"
-    data_dir.mkdir(parents=True)
+    data_dir.mkdir(parents=True, exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VOICEAGENT_")}
+    environment |= variables
     environment |= {f"VOICEAGENT_{name}": value for name, value in (SCRIPTED | dict(more)).items()}
     environment |= {f"VOICEAGENT_SERVER__{name.upper()}_PORT": str(port) for name, port in ports.items()}
     environment["VOICEAGENT_DATA__DIR"] = str(data_dir)
@@ -57,9 +66,10 @@ def stage(folder: Path, more: Mapping[str, str] = MappingProxyType({})) -> Itera
     try:
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         _wait(process, f"{urls['gateway']}/health/ready", log)
-        yield Stage(urls["gateway"], f"sqlite:///{data_dir / 'voiceagent.db'}", data_dir, log, urls)
+        yield Stage(urls["gateway"], f"sqlite:///{data_dir / 'voiceagent.db'}", data_dir, log, urls, process)
     finally:
-        process.send_signal(signal.SIGTERM)
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
