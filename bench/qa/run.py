@@ -1,10 +1,11 @@
 """Answers from documents with the embedded models only: right, cited right, refused when the documents do not say; beside the same model alone.
 
-    python -m bench.qa.run [--data DIR] [--every 1] [--plain-every 1] [--read-every 8] [--json FILE]
+    python -m bench.qa.run [--data DIR] [--every 1] [--plain 120 77] [--read 8 4] [--json FILE]
 
 DIR holds `qa/xquad-en` (default: $VOICEAGENT_DATA or ../shared/data). Articles are split in two halves by name: the first chooses the one
-threshold of the gate, the second is the report. --every n: only each n-th question. The small model alone (no documents) answers each
-`--plain-every`-th question, and the small model that reads passages each `--read-every`-th.
+threshold of the gate, the second is the report. --every n: only each n-th question. The small model alone (no documents) answers so many
+questions that documents answer and so many that they do not (--plain), and the small model that reads passages so many (--read), spread
+evenly over the articles.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ async def scores(run: World, asked: Sequence[Question]) -> dict[Question, float]
 
 
 async def answers(engine: EngineService, asked: Sequence[Question], *, spoken: bool) -> Asked:
-    """What the engine says to each question. A written answer may search for a second, so that a busy machine does not change figures."""
+    """What the engine says to each question."""
     found = []
     for question in asked:
         began = time.perf_counter()
@@ -103,6 +104,18 @@ def halves(asked: Sequence[Question]) -> tuple[set[str], set[str]]:
     return first, ({*known, *missing} - first)
 
 
+def spread(asked: Sequence[Question], answerable: int, others: int) -> list[Question]:
+    """So many questions that the documents answer, and so many off their topic, at even distances."""
+    return [
+        one
+        for kind, count in (
+            ([q for q in asked if q.answers], answerable),
+            ([q for q in asked if not q.answers], others),
+        )
+        for one in (kind[at * len(kind) // min(count, len(kind))] for at in range(min(count, len(kind))))
+    ]
+
+
 def threshold(found: dict[Question, float], half: set[str]) -> dict[str, Any]:
     """What this half of the articles would choose, and how its scores lie."""
     of = {q: score for q, score in found.items() if q.article in half}
@@ -132,12 +145,14 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
                 report[f"extracted_{name}"] = figures([one for one in told if one[0].article in half])
             report["extracted_all"] = figures(told)
             distinct = [q for q in asked if q.tenant != HALF]
-            alone = distinct[:: options.plain_every]
-            report["model_alone"] = figures(await answers(run.engine(with_documents=False), alone, spoken=True))
-            report["extracted_on_the_same"] = figures([one for one in told if one[0] in set(alone)])
-            reading = distinct[:: options.read_every]
-            report["model_reads_passages"] = figures(await answers(run.engine("generate"), reading, spoken=True))
-            report["extracted_on_those_read"] = figures([one for one in told if one[0] in set(reading)])
+            alone = spread(distinct, *options.plain)
+            if alone:
+                report["model_alone"] = figures(await answers(run.engine(with_documents=False), alone, spoken=True))
+                report["extracted_on_the_same"] = figures([one for one in told if one[0] in set(alone)])
+            reading = spread(distinct, *options.read)
+            if reading:
+                report["model_reads_passages"] = figures(await answers(run.engine("generate"), reading, spoken=True))
+                report["extracted_on_those_read"] = figures([one for one in told if one[0] in set(reading)])
             return report
 
 
@@ -145,8 +160,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--plain-every", type=int, default=1)
-    parser.add_argument("--read-every", type=int, default=8)
+    parser.add_argument("--plain", type=int, nargs=2, default=[120, 77], metavar=("ANSWERABLE", "OTHERS"))
+    parser.add_argument("--read", type=int, nargs=2, default=[8, 4], metavar=("ANSWERABLE", "OTHERS"))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     report = asyncio.run(measure(options))

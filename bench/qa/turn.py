@@ -115,7 +115,7 @@ async def filled(run: World, scratch: Path, folder: Path, count: int) -> None:
     if count:
         vectors = LocalVectors(scratch / "vectors")
         texts = [paragraph for article in articles(folder).values() for paragraph in article]
-        await fill(vectors, run.embedder.capabilities.model, texts, count)
+        await fill(vectors, run.embedder.capabilities.space, texts, count)
         await vectors.close()
 
 

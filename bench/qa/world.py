@@ -8,7 +8,7 @@ import os
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from voiceagent.domain.identity import ROLES, Principal, Tenant
 from voiceagent.domain.reply import ReplyRequest
 from voiceagent.engine.grounding.ground import Mode
 from voiceagent.engine.reply import EngineParts, EngineService
+from voiceagent.engine.retrieve import RetrievalBudget
 from voiceagent.engine.routing.router import Router
 from voiceagent.models.store import ModelStore, default_root
 from voiceagent.ports.llm import LanguageModel
@@ -37,6 +38,9 @@ from voiceagent.ports.store import Store
 ASKER = "usr_asker"
 WHOLE, HALF = "ten_whole", "ten_half"
 """A tenant with every paragraph, and one with every second of each article: a question about one of the others is near and unanswerable."""
+
+WRITTEN_S = 20.0
+"""A written answer may wait so long for documents, that a busy machine does not change what is right. Spoken ones keep the product's budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,8 @@ class World:
     ) -> EngineService:
         router = Router({"model": llm or self.llm})
         documents = self.documents if with_documents else None
-        return EngineService(EngineParts(self.store, router, documents, embedder=self.embedder, grounding=mode))
+        parts = EngineParts(self.store, router, documents, embedder=self.embedder, grounding=mode)
+        return EngineService(replace(parts, retrieval=RetrievalBudget(written_s=WRITTEN_S)))
 
 
 def request(question: Question, *, spoken: bool) -> ReplyRequest:

@@ -25,7 +25,6 @@ async def kit(tmp_path: Path) -> AsyncIterator[DocumentsKit]:
     async with documents_kit(tmp_path) as made:
         for at in range(3):
             await made.ready(f"{at}.txt", f"Rule {at}: annual leave is {20 + at} days a year.")
-        await made.worker.reconcile()
         yield made
 
 
@@ -63,6 +62,7 @@ async def test_the_old_model_is_searched_until_the_last_document_has_moved(
     kit: DocumentsKit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, new = moved(kit)
+    assert await searched(new, monkeypatch) == (OLD, 3)  # before any worker has looked at the documents
     await new.worker.reconcile()
     for _ in range(3):
         assert await searched(new, monkeypatch) == (OLD, 3)

@@ -188,6 +188,7 @@ class DocumentWorker:
             except NotFound:
                 now, superseded = ready, True
             if not superseded:
+                await self._parts.spaces.begin(work)
                 await work.documents.put(replace(ready, collection_id=now.collection_id))
                 before = str(now.metadata.get(MODEL_KEY, ""))
                 await work.outbox.add(self._event(job.tenant_id, "document_ready", ready.document_id))

@@ -34,6 +34,11 @@ class Spaces:
                 return one
         return None
 
+    async def begin(self, work: UnitOfWork) -> None:
+        """Remember the space of a tenant's first document: a process that starts with another model must know at once what to search."""
+        if await work.settings.get(SPACE_SETTING) is None:
+            await work.settings.put(SPACE_SETTING, {"searched": self.current, "left": []})
+
     async def settle(self, work: UnitOfWork, of_documents: Iterable[str], *, moving: bool) -> tuple[str, ...]:
         """Keep to the space of the stored vectors, or move on to today's. Returns the spaces that were left before: their vectors can go.
 
