@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 import urllib.error
@@ -53,6 +54,7 @@ class Judgement:
     documents: int = 0
     lost: int = 0
     doubled: int = 0
+    disordered: int = 0
     unready: int = 0
     broken_chains: int = 0
     failed_calls: int = 0
@@ -60,7 +62,9 @@ class Judgement:
     @property
     def is_good(self) -> bool:
         return (
-            self.turns > 0 and self.documents > 0 and not (self.lost + self.doubled + self.unready + self.broken_chains)
+            self.turns > 0
+            and self.documents > 0
+            and not (self.lost + self.doubled + self.disordered + self.unready + self.broken_chains)
         )
 
 
@@ -94,18 +98,25 @@ class Load:
         )
 
     def _client(self, number: int) -> None:
-        conversation, count = self._opened(), 0
+        count = 0
         while not self._stop.is_set():
-            count += 1
-            if count % 6:
-                self._record(conversation, new_id("turn"))
-            else:
-                self._upload(f"client {number} file {count}.txt")
-            time.sleep(PAUSE_S)
+            conversation = self._opened()
+            while conversation and not self._stop.is_set():
+                count += 1
+                try:
+                    if count % 6:
+                        self._record(conversation, new_id("turn"))
+                    else:
+                        self._upload(f"client {number} file {count}.txt")
+                except urllib.error.HTTPError:
+                    break  # the conversation itself is gone, which the comparison will find
+                time.sleep(PAUSE_S)
 
     def _opened(self) -> str:
         asked = {"agent_id": "default", "conversation_id": None, "channel": "text"}
         answer = self._until_done(lambda: self._engine("open_conversation", json.dumps(asked).encode()))
+        if not answer:
+            return ""
         told: str = json.loads(answer)["conversation"]["conversation_id"]
         self.turns[told] = []
         return told
@@ -131,8 +142,8 @@ class Load:
                     raise
                 self.failed += 1
                 time.sleep(AGAIN_S)
-            if self._stop.is_set() and not self._threads:
-                return b""
+            if self._stop.is_set():
+                return b""  # never acknowledged: whether it is stored is nobody's promise
 
     def _engine(self, method: str, body: bytes) -> bytes:
         token = ServiceTokens(TokenKeys.from_secrets(self.target.secret)).issue(CALLER, "engine")
@@ -149,6 +160,7 @@ class Load:
 
     async def judged(self, environment: dict[str, str]) -> Judgement:
         """Compare with the stores that the settings in `environment` name."""
+        os.environ.update({name: value for name, value in environment.items() if name.startswith("AWS_")})
         settings = load(
             environment={name: value for name, value in environment.items() if "VOICEAGENT" in name}
         ).settings
@@ -171,6 +183,8 @@ class Load:
                 stored = [turn.turn_id for turn in await work.conversations.turns(conversation, last=10**9)]
             found.lost += len(set(told) - set(stored))
             found.doubled += len(stored) - len(set(stored))
+            known = set(told)
+            found.disordered += [one for one in stored if one in known] != [one for one in told if one in set(stored)]
 
     async def _compare_documents(self, store: Store, blobs: BlobStore, found: Judgement) -> None:
         deadline = time.monotonic() + READY_S
