@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from dataclasses import dataclass, field
 
@@ -24,7 +25,10 @@ READY_S = 120.0
 
 @dataclass
 class Verdict:
-    """What was seen. recovery_s: from the end of the fault to full service; lost: acknowledged and gone, or twice."""
+    """What was seen. recovery_s: from the end of the fault to full service; lost: acknowledged and gone, or twice.
+
+    load: of the machine in its last minute, by all that ran on it.
+    """
 
     part: str
     fault: str
@@ -38,6 +42,12 @@ class Verdict:
     completed: int = 0
     failures: dict[str, int] = field(default_factory=dict)
     waiting_for: str = ""
+    load: float = 0.0
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the installation did not come back by itself: the next cell needs a new one."""
+        return bool(self.died) or self.recovery_s >= WELL_WITHIN_S
 
     @property
     def holds(self) -> bool:
@@ -70,6 +80,7 @@ async def cell(stand: Stand, part: str, fault: str, *, fault_s: float = FAULT_S,
     after = stand.resident_bytes()
     verdict.grown_mib = max(((after[n] - before[n]) / 2**20 for n in after if n in before and n != part), default=0.0)
     (verdict.silent_s, verdict.silent_after), verdict.completed = seen.longest(), seen.completed
+    verdict.load = round(os.getloadavg()[0], 1)
     verdict.request_s = max(seen.rest_waits, default=(0.0, ""))[0]
     for failure in seen.failed:
         kind = failure[:80]
@@ -102,22 +113,40 @@ async def _well_again(client: aiohttp.ClientSession, stand: Stand) -> tuple[floa
     ]
     done = await asyncio.gather(*tries)
     at_s, last = max(done)
-    return at_s - healed_s, f"{last}" if at_s - healed_s > 1.0 else ""
+    return at_s - healed_s, last if at_s - healed_s > 1.0 else ""
 
 
 async def _until_well(what: str, at: int, client: aiohttp.ClientSession, gateway: str) -> tuple[float, str]:
+    """When it was well, and what it was, with what kept it from being so."""
     ends_at_s = time.monotonic() + WELL_WITHIN_S
+    kept: list[str] = []
     while time.monotonic() < ends_at_s:
+        steps = Steps()
         try:
             async with asyncio.timeout(_TRY_S[what]):
-                await _PROBES[what](client, gateway)
+                await _PROBES[what](client, gateway, steps)
             break
-        except (*load.ERRORS, load.TurnFailed, TypeError, ValueError):
+        except (*load.ERRORS, load.TurnFailed, TypeError, ValueError) as failure:
+            kept.append(f"{steps.last} {failure!r}"[:80])
             await asyncio.sleep(0.2)
-    return time.monotonic(), f"{what} at {at + 1}"
+    return time.monotonic(), f"{what} at {at + 1}" + (f" after {len(kept)} failed tries, {kept[-1]}" if kept else "")
 
 
-async def _call(client: aiohttp.ClientSession, gateway: str) -> None:
+class Steps:
+    """How far a probe came. last: its last step."""
+
+    last = ""
+
+
+async def _chat(client: aiohttp.ClientSession, gateway: str, _: Steps) -> None:
+    await load.chatted(client, gateway)
+
+
+async def _read(client: aiohttp.ClientSession, gateway: str, _: Steps) -> None:
+    await load.listed(client, gateway)
+
+
+async def _call(client: aiohttp.ClientSession, gateway: str, _: Steps) -> None:
     call = Call(client, Seen())
     try:
         await call.connect(gateway)
@@ -126,15 +155,18 @@ async def _call(client: aiohttp.ClientSession, gateway: str) -> None:
         await call.close()
 
 
-async def _document(client: aiohttp.ClientSession, gateway: str) -> None:
+async def _document(client: aiohttp.ClientSession, gateway: str, steps: Steps) -> None:
     word = f"probe{time.monotonic_ns()}"
-    await load.uploaded(client, gateway, word)
+    steps.last = "upload"
+    document_id = await load.uploaded(client, gateway, word)
+    steps.last = "search"
     while not await load.found(client, gateway, word):
+        steps.last = await load.state(client, gateway, document_id)
         await asyncio.sleep(0.2)
 
 
 _TRY_S = {"call": 5.0, "chat": 5.0, "read": 5.0, "document": 20.0}
-_PROBES = {"call": _call, "chat": load.chatted, "read": load.listed, "document": _document}
+_PROBES = {"call": _call, "chat": _chat, "read": _read, "document": _document}
 
 
 async def lost(client: aiohttp.ClientSession, stand: Stand, seen: Seen) -> list[str]:

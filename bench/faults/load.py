@@ -229,3 +229,10 @@ async def found(client: aiohttp.ClientSession, gateway: str, word: str) -> bool:
     async with client.post(f"{gateway}/api/v1/search", json={"query": f"Which lighthouse is called {word}?"}) as answer:
         answer.raise_for_status()
         return word in await answer.text()
+
+
+async def state(client: aiohttp.ClientSession, gateway: str, document_id: str) -> str:
+    """How far the document has come."""
+    async with client.get(f"{gateway}/api/v1/documents/{document_id}") as answer:
+        answer.raise_for_status()
+        return str((await answer.json())["state"])

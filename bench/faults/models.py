@@ -41,8 +41,8 @@ async def _chat(request: web.Request) -> web.StreamResponse:
     said = next((m["content"] for m in reversed(body["messages"]) if m["role"] == "user"), "")
     words = ["You said: ", *(f"{word} " for word in str(said)[-80:].split()), "That is all."]
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    await response.prepare(request)
     with contextlib.suppress(ConnectionError):
+        await response.prepare(request)
         await _told(response, words)
     return response
 

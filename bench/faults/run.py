@@ -1,8 +1,9 @@
 """The fault matrix: every fault of the network and of processes, at every part of the distributed profile, under load.
 
-    python bench/faults/run.py [--parts postgresql,redis] [--faults freeze,kill] [--out FOLDER]
+    python bench/faults/run.py [--parts postgresql,redis] [--faults freeze,kill] [--resume | --missed] [--out FOLDER]
 
-Prints a line a cell, then the table; writes matrix.md and matrix.json. Needs PostgreSQL, Redis, MinIO and Weaviate on the PATH or in .cache/bin.
+Prints a line a cell, then the table; writes matrix.json after every cell, from which an interrupted run goes on with --resume.
+Needs PostgreSQL, Redis, MinIO and Weaviate on the PATH or in .cache/bin. publish.py puts the outcome into the README and draws it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bench.faults.cell import FAULT_S, FREEZE_S, RECOVERY_S, SILENCE_S, Verdict, cell  # noqa: E402
@@ -32,18 +34,31 @@ def cells(parts: list[str], faults: list[str]) -> list[tuple[str, str]]:
     return [(p, f) for p in parts for f in faults if not (p in NOBODY_CALLS and f in FAULTS)]
 
 
-async def matrix(wanted: list[tuple[str, str]], *, fault_s: float, freeze_s: float, folder: Path) -> list[Verdict]:
-    """All cells, one after the other, on one stand."""
-    verdicts = []
-    async with stand(folder) as made:
-        await cell(made, "redis", "latency", fault_s=0.5)  # warms everything up
-        for part, fault in wanted:
-            verdict = await cell(made, part, fault, fault_s=fault_s, freeze_s=freeze_s)
-            verdicts.append(verdict)
-            print(_line(verdict), flush=True)
-            if verdict.died:
-                await asyncio.to_thread(made.apart.start, *made.dead())
-    return verdicts
+async def matrix(wanted: list[tuple[str, str]], known: Path, *, fault_s: float, freeze_s: float, folder: Path) -> None:
+    """All cells, one after the other, on one stand; on a new one after a cell that broke it. Each verdict goes to `known` at once."""
+    left = list(wanted)
+    for number in range(1, len(wanted) + 1):
+        place = folder / str(number)
+        place.mkdir()
+        async with stand(place) as made:
+            await cell(made, "redis", "latency", fault_s=0.5)  # warms everything up
+            while left:
+                part, fault = left.pop(0)
+                verdict = await cell(made, part, fault, fault_s=fault_s, freeze_s=freeze_s)
+                kept(known, verdict)
+                print(_line(verdict), flush=True)
+                if verdict.is_broken:
+                    break
+        if not left:
+            return
+
+
+def kept(known: Path, verdict: Verdict) -> None:
+    """Put the verdict into the file, in the place of an earlier one of the same cell."""
+    verdicts = joined([known] if known.exists() else [], [verdict])
+    half = known.with_suffix(".half")
+    half.write_text(json.dumps([dataclasses.asdict(one) for one in verdicts], indent=1) + "\n")
+    half.replace(known)
 
 
 def _line(one: Verdict) -> str:
@@ -52,7 +67,7 @@ def _line(one: Verdict) -> str:
     notes = [f"died: {one.died}"] if one.died else []
     notes += [f"lost: {one.lost[:3]}"] if one.lost else []
     notes += [f"silent {one.silent_after}"] if one.silent_s > SILENCE_S else []
-    notes += [f"last: {one.waiting_for}"] if one.recovery_s > RECOVERY_S else []
+    notes += [f"last: {one.waiting_for}"] if one.recovery_s > RECOVERY_S / 2 else []
     notes += [f"grown {one.grown_mib:.0f} MiB"] if one.grown_mib > 32 else []
     return "  ".join([shown, *notes])
 
@@ -103,23 +118,25 @@ def main() -> None:
     options.add_argument("--parts", default=",".join((*DEPENDENCIES, *SERVICES)))
     options.add_argument("--faults", default=",".join(ALL_FAULTS))
     options.add_argument("--cells", default="", help="part:fault,... instead of all of --parts with all of --faults")
+    options.add_argument("--resume", action="store_true", help="only cells that matrix.json does not have")
     options.add_argument(
-        "--join", type=Path, nargs="*", default=[], help="matrix.json of earlier runs; the new cells replace theirs"
+        "--missed", action="store_true", help="only cells that matrix.json does not have, or that do not hold in it"
     )
     options.add_argument("--fault-s", type=float, default=FAULT_S)
     options.add_argument("--freeze-s", type=float, default=FREEZE_S)
-    options.add_argument("--out", type=Path, default=Path("."))
+    options.add_argument("--out", type=Path, default=HERE)
     chosen = options.parse_args()
     wanted = cells(chosen.parts.split(","), chosen.faults.split(","))
     if chosen.cells:
         wanted = [(part, fault) for part, _, fault in (one.partition(":") for one in chosen.cells.split(","))]
-    with tempfile.TemporaryDirectory(prefix="va-faults-", ignore_cleanup_errors=True) as folder:
-        verdicts = asyncio.run(matrix(wanted, fault_s=chosen.fault_s, freeze_s=chosen.freeze_s, folder=Path(folder)))
-    verdicts = joined(chosen.join, verdicts)
-    print("\n" + report(verdicts))
     chosen.out.mkdir(parents=True, exist_ok=True)
-    (chosen.out / "matrix.md").write_text(report(verdicts))
-    (chosen.out / "matrix.json").write_text(json.dumps([dataclasses.asdict(one) for one in verdicts], indent=1))
+    known = chosen.out / "matrix.json"
+    verdicts = joined([known], []) if known.exists() else []
+    done = {(one.part, one.fault) for one in verdicts if chosen.resume or (chosen.missed and one.holds)}
+    wanted = [one for one in wanted if one not in done]
+    with tempfile.TemporaryDirectory(prefix="va-faults-", ignore_cleanup_errors=True) as folder:
+        asyncio.run(matrix(wanted, known, fault_s=chosen.fault_s, freeze_s=chosen.freeze_s, folder=Path(folder)))
+    print("\n" + report(joined([known], [])))
 
 
 if __name__ == "__main__":

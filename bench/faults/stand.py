@@ -24,6 +24,7 @@ from tests.support.servers import (
     minio_server,
     postgresql_server,
     redis_server,
+    wait_for_queries,
     weaviate_server,
 )
 
@@ -76,6 +77,8 @@ class Server:
             if time.monotonic() > ends_at_s:
                 raise RuntimeError(f"{self.command[0]} did not come back")
             time.sleep(0.02)
+        if "postgres" in " ".join(self.command):
+            wait_for_queries(self.port)  # it listens while it still reads its log again, and refuses everybody
 
 
 @dataclass

@@ -145,11 +145,12 @@ def postgresql_at(data: Path, *options: str) -> Iterator[str]:
         command = [postgres, "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", name]
         command += [part for setting in settings for part in ("-c", setting)]
         with running(_as_postgres(command), lambda: answers(port), log=Path(name) / "log"):
-            _wait_for_queries(port)
+            wait_for_queries(port)
             yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
 
-def _wait_for_queries(port: int) -> None:
+def wait_for_queries(port: int) -> None:
+    """Returns when the PostgreSQL there takes queries: it listens before that."""
     command = [binary("pg_isready", *_postgresql_folders()), "-q", "-h", "127.0.0.1", "-p", str(port)]
     deadline = time.monotonic() + READY_S
     while subprocess.run(command, check=False).returncode != 0:
