@@ -17,12 +17,12 @@ from voiceagent.kit.ids import new_id
 from voiceagent.ports.cache import Cache, Leases
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "sentinel", "cluster"])
 async def leases(request: pytest.FixtureRequest) -> AsyncIterator[Leases]:
-    is_redis = request.param == "redis"
-    opened: Cache = (
-        open_redis(request.getfixturevalue("redis_url"), deadline_s=10) if is_redis else open_memory("memory://")
-    )
+    if request.param == "memory":
+        opened: Cache = open_memory("memory://")
+    else:
+        opened = open_redis(request.getfixturevalue(f"{request.param}_url"), deadline_s=10)
     yield opened.leases
     await opened.close()
 

@@ -88,9 +88,17 @@ class _Cluster(RedisCluster):
     _learning: asyncio.Task[Any] | None = None
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
-        if self._initialize:  # the client would send what it cannot place yet to any node, and begin anew after five wrong ones
+        if (
+            self._initialize
+        ):  # the client would send what it cannot place yet to any node, and begin anew after five wrong ones
             await self.initialize()
         return await super().execute_command(*args, **kwargs)
+
+    async def _determine_slot(self, command: str, *args: Any) -> int:
+        """The client asks one node for the keys of a command that reads streams, each time, even when that node has died."""
+        if command in ("XREAD", "XREADGROUP"):
+            return self.keyslot(args[args.index(b"STREAMS") + 1])
+        return await super()._determine_slot(command, *args)
 
     async def initialize(
         self,
