@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.documents_kit import OWNER, DocumentsKit, documents_kit
+from tests.support.documents_kit import OWNER, DocumentsKit, documents_kit, parts_in
 
 from voiceagent.adapters.embed.hashed import HashedEmbedder
 from voiceagent.documents.parts import DocumentParts, text_blob
 from voiceagent.documents.retrieval.spaces import SPACE_SETTING
+from voiceagent.documents.retrieval.warming import warm
 from voiceagent.documents.service import DocumentService
 from voiceagent.documents.worker import DocumentWorker
 from voiceagent.domain.document import SearchQuery
@@ -74,6 +75,20 @@ async def test_the_old_model_is_searched_until_the_last_document_has_moved(
     await new.worker.reconcile()
     assert await by_meaning(new, OLD) == 0
     assert await by_meaning(new, NEW) == 3
+
+
+async def test_the_indexes_are_open_before_the_first_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with documents_kit(tmp_path) as made:
+        await made.ready("a.txt", "Annual leave is twenty days a year.")
+    parts = parts_in(tmp_path)  # another process
+    await warm(parts)
+    loads: list[object] = []
+    monkeypatch.setattr("voiceagent.adapters.vectors.local_index.VectorMatrix", lambda *told: loads.append(told))
+    found = await DocumentService(parts).search(OWNER, SearchQuery("annual leave", deadline_s=5.0))
+    assert found and not loads
+    await parts.store.close()
+    await warm(parts)  # the store is away: nothing but a line in the log
+    await parts.vectors.close()
 
 
 async def test_an_upload_meanwhile_is_found_by_meaning_before_and_after(

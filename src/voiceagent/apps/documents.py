@@ -8,9 +8,11 @@ from voiceagent.apps.custody.rights import open_rights, routes
 from voiceagent.apps.events.courier import start_events
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.privacy import masked, subject_names
+from voiceagent.apps.routing.follow import follow
 from voiceagent.apps.run import Process
 from voiceagent.documents.parts import DocumentLimits, DocumentParts
 from voiceagent.documents.retrieval.order import Reranking
+from voiceagent.documents.retrieval.warming import warm
 from voiceagent.documents.server import create_documents
 from voiceagent.documents.service import DocumentService
 from voiceagent.documents.worker import DocumentWorker
@@ -43,6 +45,7 @@ def listener(parts: Parts, documents: DocumentService, rights: RightsParts) -> L
     """The document module on its port, and data rights, which work on the same stores. Its workers run beside it, or in processes of their own."""
     server = parts.settings.server
     auth = ServiceAuthenticator(ServiceTokens(parts.service_keys), "documents")
+    parts.background(warm(_document_parts(parts)), name="warm_indexes")
     app = create_documents(_document_parts(parts), auth=auth, service=documents, options=parts.app_options())
     app.include_router(routes(rights, parts.settings))
     return Listener(app, server.documents_port, server.internal_host, parts.tls.internal)
@@ -71,6 +74,7 @@ def _document_parts(parts: Parts) -> DocumentParts:
 
 
 async def _compose(parts: Parts) -> Sequence[Listener]:
+    await follow(parts)
     return [listener(parts, service(parts), await open_rights(parts))]
 
 
