@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import aiohttp
 import pytest
-from tests.support.gateway_rig import MUCH, Rig, gateway_rig, problem_of
+from tests.support.gateway_rig import MUCH, PLENTY, Rig, gateway_rig, problem_of
 
 from voiceagent.gateway.quotas import class_of
 from voiceagent.web.limits import Rate
@@ -53,6 +53,29 @@ async def test_an_organisation_over_its_limit_does_not_stop_another() -> None:
         assert await statuses(rig, "GET", "/v1/models", one, 2) == [200, 200]
         assert await statuses(rig, "GET", "/v1/models", two, 2) == [200, 429]
         assert await statuses(rig, "GET", "/v1/models", other, 3) == [200, 200, 200]
+
+
+async def test_slow_requests_of_one_organisation_leave_room_for_another() -> None:
+    async with gateway_rig(quotas=replace(MUCH, at_once_of_tenant=2)) as rig:
+        (_, one), (_, other) = await rig.key(), await rig.key("ten_b")
+        held = [await rig.client.get("/v1/audio/stream", headers=one) for _ in range(2)]
+        drips = pieces(2_000_000)
+        async with rig.client.post("/v1/audio/sink", headers=one, data=drips) as answer:
+            assert await problem_of(answer) == (429, "too_many_at_once")
+            assert int(answer.headers["retry-after"]) >= 1
+        assert await statuses(rig, "GET", "/v1/models", other, 2) == [200, 200]
+        rig.probe.release.set()
+        assert [await answer.read() for answer in held] == [b"first;second;"] * 2
+        assert await statuses(rig, "GET", "/v1/models", one, 2) == [200, 200]
+
+
+async def test_refused_calls_of_one_key_use_up_nothing_of_its_address() -> None:
+    rates = replace(PLENTY, address=Rate("address", 0.01, 8))
+    async with gateway_rig(rates=rates, quotas=replace(MUCH, tenant=Rate("tenant", 0.01, 2))) as rig:
+        (_, noisy), (_, other) = await rig.key(), await rig.key("ten_b")
+        assert await statuses(rig, "GET", "/v1/models", noisy, 4) == [200, 200, 429, 429]
+        assert await statuses(rig, "GET", "/v1/models", other, 2) == [200, 200]
+        assert await statuses(rig, "GET", "/v1/models", {"Authorization": "Bearer va_wrong"}, 3) == [401, 401, 429]
 
 
 async def pieces(size_bytes: int) -> AsyncIterator[bytes]:

@@ -62,6 +62,7 @@ def quotas(limits: LimitsSettings) -> QuotaRates:
         call_s=Rate("call_s", call_s_per_s, max(60, round(720 * call_s_per_s))),
         calls_of_caller=limits.calls,
         calls_of_tenant=limits.tenant_calls,
+        at_once_of_tenant=limits.tenant_requests_at_once,
     )
 
 

@@ -277,6 +277,9 @@ class LimitsSettings(Area):
     tenant_requests_per_s: float = Field(
         400.0, gt=0, description="Requests a second of one organisation, over a longer time."
     )
+    tenant_requests_at_once: int = Field(
+        256, ge=1, description="Requests of one organisation under way at a time, at each gateway."
+    )
     calls: int = Field(20, ge=1, description="Open calls of one key or person at a time.")
     tenant_calls: int = Field(200, ge=1, description="Open calls of one organisation at a time.")
     call_hours_per_day: float = Field(
@@ -288,7 +291,9 @@ class LimitsSettings(Area):
         description="MiB of bodies of one key or person, over an hour; ten times that for an organisation.",
     )
     gateways: int = Field(
-        1, ge=1, description="Gateways that there are at least; what each may let through alone when Redis never answered."
+        1,
+        ge=1,
+        description="Gateways that there are at least; what each may let through alone when Redis never answered.",
     )
     sessions: int = Field(32, ge=1, description="Realtime sessions of one voice server at a time.")
     upload_bytes: int = Field(100 * 2**20, ge=1, description="Largest uploaded file.")

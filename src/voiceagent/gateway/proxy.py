@@ -35,11 +35,12 @@ class HttpProxy:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         conn, quotas = HTTPConnection(scope), gateway_of(HTTPConnection(scope)).quotas
         length = content_length(scope["headers"])
-        if length is None:
-            receive = quotas.metered(conn, receive)
-        else:
-            await quotas.upload(conn, length)
-        await _Passage(self._links, self._service, conn, _Body(scope, receive), send).run()
+        with quotas.under_way(conn):
+            if length is None:
+                receive = quotas.metered(conn, receive)
+            else:
+                await quotas.upload(conn, length)
+            await _Passage(self._links, self._service, conn, _Body(scope, receive), send).run()
 
 
 class _Body:

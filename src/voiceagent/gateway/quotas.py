@@ -5,7 +5,7 @@ Rates hold over all replicas, and so do calls at a time.
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
@@ -13,6 +13,7 @@ from starlette.types import Message, Receive
 
 from voiceagent.domain.identity import Principal
 from voiceagent.gateway.open_calls import OpenCalls
+from voiceagent.gateway.under_way import UnderWay
 from voiceagent.kit.errors import TooLarge, Unauthenticated
 from voiceagent.web.context import context_of
 from voiceagent.web.limits import Claim, Limiter, Rate
@@ -33,7 +34,7 @@ class QuotaRates:
     """tenant: all calls of an organisation.  generate, search, upload, read, write: calls of one caller by class.
 
     uploaded_kib and call_s: KiB of bodies and seconds of open calls, for a caller and, `tenant_factor` times as much, for its
-    organisation.  calls_*: open calls at a time.
+    organisation.  calls_*: open calls at a time.  at_once_of_tenant: requests under way at a time, at each gateway.
     """
 
     tenant: Rate = Rate("tenant", 400.0, 800)  # noqa: RUF009 frozen, too
@@ -48,6 +49,7 @@ class QuotaRates:
     calls_of_caller: int = 20
     calls_of_tenant: int = 200
     calls_of_address: int = 200
+    at_once_of_tenant: int = 256
 
 
 def class_of(method: str, path: str) -> str:
@@ -67,16 +69,22 @@ class Quotas:
         self._limiter = limiter
         self.rates = rates
         self.calls = calls
+        self._under_way = UnderWay(rates.at_once_of_tenant)
 
-    async def admit(self, conn: HTTPConnection, principal: Principal, of_caller: Rate) -> None:
-        """One call of its class, out of the budgets of its organisation and its caller. Raises RateLimited `rate_limited`."""
+    async def admit(self, conn: HTTPConnection, principal: Principal, address: Claim, of_caller: Rate) -> None:
+        """One call of its class, out of the budgets of its address, organisation and caller. Raises RateLimited `rate_limited`."""
         name, caller = class_of(conn.scope.get("method", "GET"), conn.scope["path"]), caller_key(principal)
         claims = (
+            address,
             Claim(self.rates.tenant, principal.tenant_id),
             Claim(of_caller, caller),
             Claim(getattr(self.rates, name), caller),
         )
         await self._limiter.take_all(conn, claims)
+
+    def under_way(self, conn: HTTPConnection) -> AbstractContextManager[None]:
+        """Holds a place for a request. Raises RateLimited `too_many_at_once`."""
+        return self._under_way.place(_principal(conn).tenant_id)
 
     async def upload(self, conn: HTTPConnection, size_bytes: int) -> None:
         """The bytes of a body. Raises RateLimited `rate_limited`, TooLarge `over_quota` for more than may ever come at once."""

@@ -53,6 +53,19 @@ def _key(name: str, owner: str) -> str:
     return f"limit:{name}:{sha256_hex(owner.encode())[:32]}"
 
 
+def _tell_policy(conn: HTTPConnection, rate: Rate) -> None:
+    headers, policy = context_of(conn).headers, _policy(rate)
+    told = headers.get("ratelimit-policy", "")
+    if policy not in told:
+        headers["ratelimit-policy"] = f"{told}, {policy}" if told else policy
+
+
+def _refusal(conn: HTTPConnection, claim: Claim, wait_s: float) -> RateLimited:
+    _tell_policy(conn, claim.rate)
+    context_of(conn).headers["ratelimit"] = f'"{claim.rate.name}";r=0;t={max(1, round(wait_s))}'
+    return RateLimited("rate_limited", "Too many calls; slow down.", retry_after_s=wait_s)
+
+
 class Limiter:
     """Counts calls by key over all replicas.
 
@@ -67,6 +80,7 @@ class Limiter:
         self._clock = clock or SystemClock()
         self._replicas = replicas
         self._local = LocalBuckets(clock=self._clock)
+        self._gate = LocalBuckets(clock=self._clock)
         self._debts = Debts(self._clock)
         self._refused: dict[str, float] = {}
         self._tasks = TaskScope("limits")
@@ -76,21 +90,26 @@ class Limiter:
         """Stop asking after the cache."""
         await self._tasks.close(within_s=1.0)
 
+    def check_here(self, conn: HTTPConnection, claim: Claim) -> None:
+        """Take the claim from what this process alone would allow, so that what comes before a look at the shared budget is bounded, too.
+
+        Raises RateLimited `rate_limited`.
+        """
+        wait_s = self._gate.allow(claim.key, claim.rate, claim.cost)
+        if wait_s > 0.0:
+            raise _refusal(conn, claim, wait_s)
+
     async def take(self, conn: HTTPConnection, rate: Rate, owner: str, *, cost: int = 1) -> None:
         """Take `cost` calls from the budget of an owner. Raises RateLimited `rate_limited`."""
         await self.take_all(conn, (Claim(rate, owner, cost),))
 
     async def take_all(self, conn: HTTPConnection, claims: Sequence[Claim]) -> None:
         """Take every claim, or none. Raises RateLimited `rate_limited` for the first that has to wait."""
-        headers = context_of(conn).headers
         for claim in claims:
-            policy, told = _policy(claim.rate), headers.get("ratelimit-policy", "")
-            if policy not in told:
-                headers["ratelimit-policy"] = f"{told}, {policy}" if told else policy
+            _tell_policy(conn, claim.rate)
         for claim, wait_s in zip(claims, await self.waits_s(claims), strict=True):
             if wait_s > 0.0:
-                headers["ratelimit"] = f'"{claim.rate.name}";r=0;t={max(1, round(wait_s))}'
-                raise RateLimited("rate_limited", "Too many calls; slow down.", retry_after_s=wait_s)
+                raise _refusal(conn, claim, wait_s)
 
     async def wait_s(self, owner: str, rate: Rate, cost: int = 1) -> float:
         """0.0 when `cost` calls of `owner` are allowed now (and taken), otherwise the seconds until they would be."""

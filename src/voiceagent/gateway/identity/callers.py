@@ -15,7 +15,7 @@ from voiceagent.gateway.identity.tickets import Tickets
 from voiceagent.gateway.quotas import Quotas
 from voiceagent.kit.errors import Forbidden, Unauthenticated
 from voiceagent.web.context import context_of
-from voiceagent.web.limits import Limiter, Rate
+from voiceagent.web.limits import Claim, Limiter, Rate
 
 _SUBPROTOCOL_KEY = "openai-insecure-api-key."
 
@@ -57,17 +57,19 @@ class GatewayAuthenticator:
         self._origins = frozenset(origins)
 
     async def __call__(self, conn: HTTPConnection) -> Principal | None:
-        address = address_of(conn)
-        await self._limiter.take(conn, self._rates.address, address)
+        address = Claim(self._rates.address, address_of(conn))
+        self._limiter.check_here(conn, address)
         if conn.scope["type"] == "websocket":
             self._check_origin(conn)
         try:
             principal = await self._identify(conn)
         except Unauthenticated:
-            await self._limiter.take(conn, self._rates.failures, address)
+            await self._limiter.take_all(conn, (address, Claim(self._rates.failures, address.owner)))
             raise
-        if principal is not None:
-            await self._quotas.admit(conn, principal, self._rates.caller)
+        if principal is None:
+            await self._limiter.take_all(conn, (address,))
+        else:
+            await self._quotas.admit(conn, principal, address, self._rates.caller)
         return principal
 
     def _check_origin(self, conn: HTTPConnection) -> None:
