@@ -587,6 +587,13 @@ async def test_a_failed_job_comes_back_when_it_is_due_until_its_attempts_are_use
     assert (ended.state, ended.error_code) == ("failed", "parse_failed")
 
 
+async def test_a_tenant_with_its_share_is_left_for_later(store: Store, tenant: str) -> None:
+    job = await _enqueued(store, tenant)
+    assert await store.queue.claim((job.kind,), worker="w", lease_s=60, but_of=(tenant,)) is None
+    claimed = await store.queue.claim((job.kind,), worker="w", lease_s=60, but_of=("ten_of_others",))
+    assert claimed is not None and claimed.job_id == job.job_id
+
+
 async def test_a_job_that_kills_its_workers_is_given_up(store: Store, tenant: str) -> None:
     job = await _enqueued(store, tenant, max_attempts=2)
     for _ in range(2):

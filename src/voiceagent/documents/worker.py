@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -29,6 +30,9 @@ _log = structlog.get_logger(__name__)
 
 LEASE_S = 30.0
 LANES = 10
+_FOR_OTHERS = 2
+"""Lanes that one organisation leaves to the others, however much it has brought."""
+
 _BEAT_S = 8.0
 _IDLE_S = 0.5
 _STOP_S = 2.0
@@ -58,6 +62,7 @@ class DocumentWorker:
         self._lanes = lanes
         self._moved = False
         self._sweeper = Sweeper(parts)
+        self._under_way: Counter[str] = Counter()
 
     async def run(self) -> None:
         """Work until cancelled, on several jobs at a time. Those under way are then given up; their leases run out and others take them."""
@@ -73,7 +78,7 @@ class DocumentWorker:
                     if self._parts.clock.monotonic_s() - reconciled_s >= _RECONCILE_S:
                         reconciled_s = self._parts.clock.monotonic_s()
                         await self.reconcile()
-                    job = await self._claim()
+                    job = await self._claim(but_of=self._with_their_share())
                     if job is None and self._moved:  # perhaps that was the last one of another model
                         self._moved = False
                         await self.reconcile()
@@ -83,9 +88,9 @@ class DocumentWorker:
                     lanes.release()
                     await asyncio.sleep(self._poll_s)
                 else:
-                    jobs.start(self._carried(job, park_s=PARK_S), name=job.job_id).add_done_callback(
-                        lambda _: lanes.release()
-                    )
+                    self._under_way[job.tenant_id] += 1
+                    task = jobs.start(self._carried(job, park_s=PARK_S), name=job.job_id)
+                    task.add_done_callback(partial(self._leave, lanes, job.tenant_id))
         finally:
             await jobs.close(within_s=_STOP_S)
 
@@ -96,8 +101,17 @@ class DocumentWorker:
             await self._carried(job)
         return job is not None
 
-    async def _claim(self) -> Job | None:
-        return await self._parts.store.queue.claim((INGEST, ERASE), worker=self._name, lease_s=LEASE_S)
+    def _leave(self, lanes: asyncio.Semaphore, tenant_id: str, _: asyncio.Task[None]) -> None:
+        self._under_way[tenant_id] -= 1
+        lanes.release()
+
+    def _with_their_share(self) -> tuple[str, ...]:
+        """Organisations that fill so many lanes that what others bring would wait behind them."""
+        share = max(self._lanes - _FOR_OTHERS, 1)
+        return tuple(tenant_id for tenant_id, count in self._under_way.items() if count >= share)
+
+    async def _claim(self, *, but_of: tuple[str, ...] = ()) -> Job | None:
+        return await self._parts.store.queue.claim((INGEST, ERASE), worker=self._name, lease_s=LEASE_S, but_of=but_of)
 
     async def _carried(self, job: Job, *, park_s: float = 0.0) -> None:
         """Do the job. Where a server that it needs does not answer, it waits here for `park_s`, and costs no attempt."""
@@ -275,6 +289,8 @@ class DocumentWorker:
             if last and job.kind == INGEST:
                 await self._give_up(work, job.subject_id, job.payload.get("version"), code)
             await work.jobs.fail(job, error_code=code, retry_at=retry_at)
+        if last and job.kind == INGEST:
+            await self._tell(job.tenant_id, "document_failed", job.subject_id, code=code)
 
     async def _give_up(self, work: UnitOfWork, document_id: str, version: object, code: str) -> None:
         try:

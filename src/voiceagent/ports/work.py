@@ -35,9 +35,12 @@ class Jobs(Protocol):
 class Queue(Protocol):
     """What a worker needs before it knows the tenant: the jobs of all of them. Each call is a transaction of its own."""
 
-    async def claim(self, kinds: tuple[str, ...], *, worker: str, lease_s: float) -> Job | None:
+    async def claim(
+        self, kinds: tuple[str, ...], *, worker: str, lease_s: float, but_of: tuple[str, ...] = ()
+    ) -> Job | None:
         """The job that has been due longest, now leased to `worker`; None when there is none. No two workers get the same.
 
+        but_of: ids of tenants whose jobs are left for later: they have their share of this worker.
         A job whose lease ran out is due again, until its attempts are used up; then it is failed with `lease_expired`.
         Raises Unavailable `store_unavailable`.
         """

@@ -35,7 +35,7 @@ _GIVE_UP = (
 )
 _NEXT = (
     select(jobs.c.tenant_id, jobs.c.job_id)
-    .where(*_DUE, jobs.c.attempt < jobs.c.max_attempts)
+    .where(*_DUE, jobs.c.attempt < jobs.c.max_attempts, jobs.c.tenant_id.not_in(param("but_of", expanding=True)))
     .order_by(jobs.c.due_at, jobs.c.job_id)
     .limit(1)
     .with_for_update(skip_locked=True)
@@ -115,13 +115,15 @@ class SqlQueue:
         self._database = database
         self._clock = clock
 
-    async def claim(self, kinds: tuple[str, ...], *, worker: str, lease_s: float) -> Job | None:
+    async def claim(
+        self, kinds: tuple[str, ...], *, worker: str, lease_s: float, but_of: tuple[str, ...] = ()
+    ) -> Job | None:
         now = self._clock.now()
         async with self._database.transaction({"worker": "on"}) as connection:
             scope = Scope(connection, "", self._clock)
             await scope.run(_GIVE_UP, kinds=kinds, now=now)
             until = now + timedelta(seconds=lease_s)
-            row = await scope.row(_CLAIM, kinds=kinds, now=now, until=until, claimant=worker)
+            row = await scope.row(_CLAIM, kinds=kinds, but_of=but_of, now=now, until=until, claimant=worker)
         return None if row is None else _job(row)
 
     async def heartbeat(self, job: Job, *, lease_s: float) -> bool:
