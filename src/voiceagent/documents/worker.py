@@ -14,6 +14,7 @@ import structlog
 
 from voiceagent.documents.ingest import Ingest
 from voiceagent.documents.parts import ERASE, INGEST, MODEL_KEY, DocumentParts, file_blob, text_blob
+from voiceagent.documents.retrieval.loss import lost_collections
 from voiceagent.documents.sandbox import ParseFailed, ReaderStarved
 from voiceagent.documents.service import DocumentService, erase, is_of_model
 from voiceagent.documents.sweep import Sweeper
@@ -130,25 +131,36 @@ class DocumentWorker:
             await self._postpone(job, "internal")
 
     async def reconcile(self) -> None:
-        """Find documents whose jobs were lost or given up, and those that another model has indexed, and put that right.
+        """Find documents whose jobs were lost or given up, that another model has indexed, or whose index is gone, and put that right.
 
         Searches move to the model of today when every document of the tenant has it, but for those that cannot be indexed again.
         """
         spaces = self._parts.spaces
         for tenant in await self._parts.store.directory.tenants():
             stored: Counter[str] = Counter()
-            moving = False
+            moving, samples = False, dict[str, Document]()
             async for document in self._documents(tenant.tenant_id):
                 if document.state in _OPEN_STATES:
                     await self._revive(tenant.tenant_id, document)
                 elif document.state == "ready":
                     stored[str(document.metadata.get(MODEL_KEY, ""))] += 1
-                    if not is_of_model(document, spaces.current):
+                    if is_of_model(document, spaces.current):
+                        samples[document.collection_id] = document
+                    else:
                         moving |= await self._moves(tenant.tenant_id, document)
             async with self._parts.store.begin(tenant.tenant_id) as work:
                 gone = await spaces.settle(work, [name for name, _ in stored.most_common()], moving=moving)
             for space in gone:
                 await self._parts.vectors.drop(tenant.tenant_id, space)
+            await self._index_anew(tenant.tenant_id, await lost_collections(self._parts, tenant.tenant_id, samples))
+
+    async def _index_anew(self, tenant_id: str, lost: tuple[str, ...]) -> None:
+        """Have every ready document of these collections indexed from its stored text."""
+        if not lost:
+            return
+        async for document in self._documents(tenant_id):
+            if document.state == "ready" and document.collection_id in lost:
+                await self._enqueue(tenant_id, document, f"lost:{document.updated_at.isoformat()}", from_text=True)
 
     async def _moves(self, tenant_id: str, document: Document) -> bool:
         """Whether the document is about to be indexed with the model of today: False once its job was given up."""

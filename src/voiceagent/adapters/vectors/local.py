@@ -63,6 +63,7 @@ class LocalVectors:
     async def put(
         self, tenant_id: str, model: str, document: IndexedDocument, chunks: tuple[IndexedChunk, ...]
     ) -> None:
+        self._known(tenant_id)  # forgets one that is gone
         await self._on_index(tenant_id, self._changing, lambda index: index.put(model, document, chunks))
 
     async def search(self, tenant_id: str, model: str, query: VectorQuery) -> tuple[Passage, ...]:
@@ -168,7 +169,16 @@ class LocalVectors:
             raise Unavailable("vectors_unavailable", "the index cannot be read or written") from error
 
     def _known(self, tenant_id: str) -> bool:
+        entry = self._indexes.get(tenant_id)
+        if entry is not None and not entry.index.is_there:
+            self._forget(tenant_id)
         return tenant_id in self._indexes or self._path(tenant_id).exists()
+
+    def _forget(self, tenant_id: str) -> None:
+        """The file is gone: what is written from now on needs a new one. Not closed, since a search may be at it."""
+        with self._opening:
+            self._indexes.pop(tenant_id, None)
+            self._index_keys.pop(tenant_id, None)
 
     @contextmanager
     def _used(self, tenant_id: str, key: bytes | None) -> Iterator[LocalIndex]:

@@ -58,6 +58,11 @@ class LocalIndex:
         self._counts: dict[str, int] = {}
         self._filters: dict[tuple[object, ...], Bools | None] = {}
 
+    @property
+    def is_there(self) -> bool:
+        """Whether its file still is where it was opened: somebody may have removed the folder under a running process."""
+        return self._path.exists()
+
     def put(self, model: str, document: IndexedDocument, chunks: tuple[IndexedChunk, ...]) -> None:
         vectors = _matrix(chunks)
         with self._transaction() as writer:

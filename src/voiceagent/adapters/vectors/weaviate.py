@@ -203,13 +203,19 @@ class WeaviateVectors:
                 f", hybrid: {{query: {json.dumps(_text(query.text))}, vector: {vector}, alpha: {_ALPHA}, "
                 f"fusionType: relativeScoreFusion, properties: {json.dumps(_SEARCHED)}}}"
             )
-        rows = await self._graphql(f"{{ Get {{ {name}({head}) {{ {_FIELDS} }} }} }}", name)
+        try:
+            rows = await self._graphql(f"{{ Get {{ {name}({head}) {{ {_FIELDS} }} }} }}", name)
+        except Unavailable:
+            if await self._has(name, tenant_id):
+                raise
+            return []  # it was dropped, or lost, since this process used it
         return [_passage(row) for row in rows]
 
     async def _graphql(self, text: str, *names: str) -> list[Json]:
         """The rows under these names, one after the other."""
         answer = await self._call("POST", "/v1/graphql", {"query": text}, timeout_s=_SEARCH_TIMEOUT_S)
         if answer.get("errors"):
+            self._known.clear()
             raise Unavailable("vectors_unavailable", "the vector store could not answer the search")
         found = (answer.get("data") or {}).get("Get") or {}
         return [row for name in names for row in found.get(name) or []]
@@ -273,6 +279,7 @@ class WeaviateVectors:
         if answer.status == _STORAGE_FULL:
             raise StorageFull("storage_full", "the vector store has no room left")
         if answer.status not in accept:
+            self._known.clear()  # perhaps it has lost its data: look before the next use
             raise Unavailable("vectors_unavailable", f"the vector store answered {answer.status}")
         try:
             return json.loads(raw) if raw else {}
