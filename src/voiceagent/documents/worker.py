@@ -207,6 +207,7 @@ class DocumentWorker:
 
     async def _publish_ready(self, job: Job, ready: Document) -> None:
         superseded, before = False, ""
+        told = self._event(job.tenant_id, "document_ready", ready.document_id)
         async with self._parts.store.begin(job.tenant_id) as work:
             try:
                 now = await work.documents.get(ready.document_id)
@@ -217,7 +218,7 @@ class DocumentWorker:
                 await self._parts.spaces.begin(work)
                 await work.documents.put(replace(ready, collection_id=now.collection_id))
                 before = str(now.metadata.get(MODEL_KEY, ""))
-                await work.outbox.add(self._event(job.tenant_id, "document_ready", ready.document_id))
+                await work.outbox.add(told)
             await work.jobs.complete(job)
         if superseded and now is ready:  # it was deleted while it was being read
             await erase(self._parts, job.tenant_id, ready.document_id)
@@ -228,7 +229,7 @@ class DocumentWorker:
         if not superseded:
             self._moved |= bool(before) and not is_of_model(ready, before)
             await self._remove_older(job.tenant_id, ready)
-            await self._tell(job.tenant_id, "document_ready", ready.document_id)
+            await self._tell(told)
 
     async def _remove_older(self, tenant_id: str, ready: Document) -> None:
         """The files and texts of versions that this one has replaced."""
@@ -250,9 +251,11 @@ class DocumentWorker:
                 exists = True
         if not exists:
             await erase(self._parts, job.tenant_id, job.subject_id)
+        told = self._event(job.tenant_id, "document_erased", job.subject_id)
         async with self._parts.store.begin(job.tenant_id) as work:
+            await work.outbox.add(told)
             await work.jobs.complete(job)
-        await self._tell(job.tenant_id, "document_deleted", job.subject_id)
+        await self._tell(told)
 
     async def _current(self, job: Job) -> Document | None:
         """The document of the job; None when it is gone or a newer version has taken its place."""
@@ -281,6 +284,7 @@ class DocumentWorker:
 
     async def _fail(self, job: Job, code: str, message: str) -> None:
         """The file is at fault: trying again would not help. A ready document that cannot be read again stays ready."""
+        told = self._event(job.tenant_id, "document_failed", job.subject_id, code=code)
         async with self._parts.store.begin(job.tenant_id) as work:
             try:
                 document = await work.documents.get(job.subject_id)
@@ -288,8 +292,9 @@ class DocumentWorker:
                 document = None
             if document is not None and document.version == job.payload.get("version") and document.state != "ready":
                 await work.documents.put(_failed(document, code, message, self._parts))
+            await work.outbox.add(told)
             await work.jobs.complete(job)
-        await self._tell(job.tenant_id, "document_failed", job.subject_id, code=code)
+        await self._tell(told)
 
     async def _postpone(self, job: Job, code: str) -> None:
         """Try again later; when the attempts are used up, say so on the document."""
@@ -297,12 +302,14 @@ class DocumentWorker:
         retry_at = (
             None if last else self._parts.clock.now() + timedelta(seconds=_RETRY_S[min(job.attempt, len(_RETRY_S)) - 1])
         )
+        told = self._event(job.tenant_id, "document_failed", job.subject_id, code=code)
         async with self._parts.store.begin(job.tenant_id) as work:
             if last and job.kind == INGEST:
                 await self._give_up(work, job.subject_id, job.payload.get("version"), code)
+                await work.outbox.add(told)
             await work.jobs.fail(job, error_code=code, retry_at=retry_at)
         if last and job.kind == INGEST:
-            await self._tell(job.tenant_id, "document_failed", job.subject_id, code=code)
+            await self._tell(told)
 
     async def _give_up(self, work: UnitOfWork, document_id: str, version: object, code: str) -> None:
         try:
@@ -341,11 +348,11 @@ class DocumentWorker:
                 return
             before = rows[-1].created_at
 
-    async def _tell(self, tenant_id: str, kind: str, document_id: str, **data: str) -> None:
-        event = self._event(tenant_id, kind, document_id, **data)
+    async def _tell(self, event: Event) -> None:
+        """At once to whoever listens; the same event comes again from the outbox."""
         try:
             await self._parts.bus.publish(event)
-        except Problem as problem:  # a notice may be lost; the row says the same
+        except Problem as problem:
             _log.info("notice_lost", code=problem.code)
 
     def _event(self, tenant_id: str, kind: str, document_id: str, **data: str) -> Event:

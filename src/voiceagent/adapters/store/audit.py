@@ -9,9 +9,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, text
 
 from voiceagent.adapters.store.columns import clean
+from voiceagent.adapters.store.outbox.events import SqlOutbox
 from voiceagent.adapters.store.scope import Scope, mine, param, restored
 from voiceagent.adapters.store.tables import audit
 from voiceagent.domain.audit import AuditEntry, AuditQuery, AuditRecord, chained
+from voiceagent.domain.events import DEEDS_TOLD, Event
 
 _ENTRY = tuple(field.name for field in dataclasses.fields(AuditEntry))
 _LOCK = text("SELECT pg_advisory_xact_lock(:p_audit_lock)")
@@ -46,6 +48,9 @@ class SqlAudit:
         record = chained(self._scope.tenant_id, newest, _as_kept(entry))
         await self._scope.put(audit.insert(), _row(record))
         self._newest = record
+        if entry.action in DEEDS_TOLD:
+            told = Event(f"evt_{entry.entry_id}", self._scope.tenant_id, entry.action, entry.object_id, entry.at)
+            await SqlOutbox(self._scope).add(told)
 
     async def _head(self) -> AuditRecord | None:
         if self._scope.dialect == "postgresql":
