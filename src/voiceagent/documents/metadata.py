@@ -55,7 +55,8 @@ _ENTITIES = 12
 _KEYWORDS = 10
 _SUMMARY_SENTENCES = 3
 _SUMMARY_CHARS = 600
-_SENTENCE = re.compile(r"[^.!?\n]{30,400}[.!?](?=\s|$)")
+_SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?](?=\s|$))?")
+_SENTENCE_CHARS = range(31, 402)
 _COMMON = frozenset(
     "about above after again all also and any are because been before being between both but can could did does doing down during each few for "
     "from further had has have having her here hers him his how into its itself just may more most must not now off once only other our out over "
@@ -178,7 +179,8 @@ def entities_of(text: str) -> dict[str, list[str]]:
 def summary_of(text: str, keywords: list[str]) -> str:
     """The sentences that hold most of the keywords, in their order; the beginning of the text counts double."""
     wanted = {word: len(keywords) - at for at, word in enumerate(keywords)}
-    sentences = [match.group().strip() for match in _SENTENCE.finditer(text[:_ENTITY_CHARS])]
+    whole = (match.group() for match in _SENTENCE.finditer(text[:_ENTITY_CHARS]))
+    sentences = [one.strip() for one in whole if one[-1] in ".!?" and len(one) in _SENTENCE_CHARS]
     scored = []
     for at, sentence in enumerate(sentences):
         words = {word.lower() for word in _TERM.findall(sentence)}

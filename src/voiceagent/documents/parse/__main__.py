@@ -65,7 +65,9 @@ class Server:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._children: dict[int, _Held] = {}
-        self._turns = Turns(os.cpu_count() or 1)
+        self._turns = Turns(
+            (os.cpu_count() or 1) - 1
+        )  # with the guest, all; where none is needed, one is left to the service
         self._events = selectors.DefaultSelector()
         self._own_niceness = os.getpriority(os.PRIO_PROCESS, 0)
         self._woken, waker = socket.socketpair()
