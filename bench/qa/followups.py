@@ -2,7 +2,8 @@
 
     python -m bench.qa.followups [--data DIR] [--json FILE]
 
-`followups.jsonl` words 40 questions of xquad-en anew, as they are asked after a first one ("And to the west?"). `leaning`: the search and
+`followups.jsonl` words 40 questions of xquad-en anew, as they are asked after a first one ("And to the west?"); the rules were adjusted on
+them. `followups_heldout.jsonl` are 40 others, of other paragraphs, written before anybody looked at their answers. `leaning`: the search and
 the judge get what engine/grounding/followup.py makes of both; `alone`: the last words only. The control asks questions as they stand after
 one about another article: there the conversation must change nothing.
 """
@@ -69,13 +70,13 @@ async def figures(engine: EngineService, asked: Sequence[Asked], *, with_first: 
     }
 
 
-def sets(folder: Path) -> tuple[list[Asked], list[Asked], list[Asked]]:
-    """Follow-ups; the same questions in full; and questions after one about something else."""
+def sets(folder: Path, name: str) -> tuple[list[Asked], list[Asked], list[Asked]]:
+    """Follow-ups of the file `name`; the same questions in full; and questions after one about something else."""
     known = [json.loads(line) for line in (folder / "queries.jsonl").read_text(encoding="utf-8").splitlines()]
     texts = {entry["id"]: entry["text"] for entry in known}
     whole = [one for one in questions(folder) if one.tenant == WHOLE and one.answers]
     by_id = dict(zip((entry["id"] for entry in known), whole, strict=True))
-    rows = [json.loads(line) for line in (Path(__file__).parent / "followups.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (Path(__file__).parent / f"{name}.jsonl").read_text().splitlines()]
     leaning = [Asked(texts[row["first"]], row["text"], by_id[row["second"]]) for row in rows]
     full = [replace(one, text=one.target.text) for one in leaning]
     control = [
@@ -87,7 +88,8 @@ def sets(folder: Path) -> tuple[list[Asked], list[Asked], list[Asked]]:
 
 
 async def measure(folder: Path) -> dict[str, Any]:
-    leaning, full, control = sets(folder)
+    leaning, full, control = sets(folder, "followups")
+    fresh, fresh_full, _ = sets(folder, "followups_heldout")
     changed = sum(question_of([Message("user", one.first), Message("user", one.text)]) != one.text for one in control)
     with tempfile.TemporaryDirectory() as scratch:
         async with world(folder, Path(scratch)) as run:
@@ -96,6 +98,9 @@ async def measure(folder: Path) -> dict[str, Any]:
                 "follow-ups, alone (before)": await figures(engine, leaning, with_first=False),
                 "follow-ups, leaning (after)": await figures(engine, leaning, with_first=True),
                 "the same questions in full": await figures(engine, full, with_first=False),
+                "held out, alone": await figures(engine, fresh, with_first=False),
+                "held out, leaning": await figures(engine, fresh, with_first=True),
+                "held out, in full": await figures(engine, fresh_full, with_first=False),
                 "control, alone": await figures(engine, control, with_first=False),
                 "control, after another question": await figures(engine, control, with_first=True)
                 | {"taken for a follow-up": changed},

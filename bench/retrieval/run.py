@@ -1,8 +1,9 @@
 """Retrieval on judged sets: words alone, meaning alone and both, side by side in one run; then the time of a search at size.
 
     python bench/retrieval/run.py [--data DIR] [--sizes 20000 200000] [--sets cranfield bank-support xquad-en]
-                                  [--compute whole floats] [--json FILE]
+                                  [--compute whole floats] [--open] [--json FILE]
 
+The index is sealed, as in the product; --open leaves it as it is.
 DIR holds `qa/<set>/{corpus,queries}.jsonl, qrels.tsv` (default: $VOICEAGENT_DATA or ../shared/data).
 """
 
@@ -17,13 +18,16 @@ import random
 import re
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from voiceagent.adapters.blobs.files import open_blobs
 from voiceagent.adapters.embed.minilm import MiniLmEmbedder
+from voiceagent.adapters.keys.roots import open_keys
 from voiceagent.adapters.vectors.local import LocalVectors
 from voiceagent.documents.ingest import embedded_text
 from voiceagent.documents.parsed import ParsedDocument
@@ -138,8 +142,16 @@ def made_chunks(data: Path, count: int, seed: int = 7) -> tuple[list[str], np.nd
     return texts, vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-async def timed_run(store: LocalVectors, embedder: Embedder, data: Path, size: int) -> dict[str, Any]:
-    """Time of whole searches, each question new: embedding included and apart."""
+def opened(folder: Path, *, sealed: bool) -> LocalVectors:
+    root = folder / "keys"
+    root.mkdir(exist_ok=True)
+    ring = open_keys(f"file://{root}/root.key", ring=open_blobs(f"file://{root}/ring"))
+    return LocalVectors(folder / "index", ring if sealed else None)
+
+
+async def timed_run(make: Callable[[], LocalVectors], embedder: Embedder, data: Path, size: int) -> dict[str, Any]:
+    """Time of whole searches, each question new: embedding included and apart. Before them, the first search of a process."""
+    store = make()
     texts, vectors = made_chunks(data, size)
     started_s = time.perf_counter()
     per_document = 50
@@ -167,6 +179,12 @@ async def timed_run(store: LocalVectors, embedder: Embedder, data: Path, size: i
         for one in lines(data / "qa" / name / "queries.jsonl")
     ]
     random.Random(3).shuffle(questions)
+    await store.close()
+    store, first_s = make(), time.perf_counter()
+    vector = (await embedder.embed(("a first question",), query=True))[0]
+    everything_at_once = VectorQuery("a first question", vector, tuple(f"col_{at}" for at in range(10)), "bench")
+    await store.search(f"size_{size}", "minilm", everything_at_once)
+    result["first_search_ms"] = (time.perf_counter() - first_s) * 1000
     everything, some = tuple(f"col_{at}" for at in range(10)), ("col_1", "col_4", "col_7")
     exact_hits, exact_wanted = 0, 0
     for name, collections in (("all", everything), ("filtered", some)):
@@ -183,10 +201,10 @@ async def timed_run(store: LocalVectors, embedder: Embedder, data: Path, size: i
             embed_ms.append((embedded_s - began_s) * 1000)
         result[name] = {f"p{share}_ms": float(np.percentile(search_ms, share)) for share in (50, 95, 99)}
         result[name] |= {f"cpu_p{share}_ms": float(np.percentile(cpu_ms, share)) for share in (50, 95)}
-        result["embed_question"] = {
-            "p50_ms": float(np.percentile(embed_ms, 50)),
-            "p95_ms": float(np.percentile(embed_ms, 95)),
-        }
+        result.setdefault(  # the second time they are remembered
+            "embed_question",
+            {"p50_ms": float(np.percentile(embed_ms, 50)), "p95_ms": float(np.percentile(embed_ms, 95))},
+        )
     for at in range(0, size, max(size // 100, 1)):
         noisy = vectors[at] + 0.05 * np.random.default_rng(at).normal(size=384)
         noisy /= np.linalg.norm(noisy)
@@ -196,6 +214,7 @@ async def timed_run(store: LocalVectors, embedder: Embedder, data: Path, size: i
         got = {int(one.chunk.document_id[4:]) + one.chunk.ordinal for one in found}
         exact_hits, exact_wanted = exact_hits + len(best & got), exact_wanted + len(best)
     result["meaning_recall@10_of_exact"] = exact_hits / exact_wanted
+    await store.close()
     return result
 
 
@@ -206,13 +225,14 @@ async def main() -> None:
     options.add_argument("--sets", nargs="*", default=["cranfield", "bank-support", "xquad-en"])
     options.add_argument("--sizes", nargs="*", type=int, default=[20_000, 200_000])
     options.add_argument("--compute", choices=["whole", "floats"], default="whole", help="what MiniLM multiplies")
+    options.add_argument("--open", action="store_true", help="do not seal the index")
     options.add_argument("--json")
     chosen = options.parse_args()
     data = Path(chosen.data)
     embedder = MiniLmEmbedder(Path(chosen.model), polite=False, whole=chosen.compute == "whole")
     results: dict[str, Any] = {"judged": [], "timed": []}
     with tempfile.TemporaryDirectory() as folder:
-        store = LocalVectors(Path(folder))
+        store = opened(Path(folder), sealed=not chosen.open)
         for name in chosen.sets:
             result = await judged_run(store, embedder, data / "qa" / name)
             results["judged"].append(result)
@@ -226,7 +246,7 @@ async def main() -> None:
                     flush=True,
                 )
         for size in chosen.sizes:
-            result = await timed_run(store, embedder, data, size)
+            result = await timed_run(lambda: opened(Path(folder), sealed=not chosen.open), embedder, data, size)
             results["timed"].append(result)
             print(json.dumps(result, indent=1), flush=True)
         await store.close()
