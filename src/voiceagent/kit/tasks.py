@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ T = TypeVar("T")
 
 LATE_S = 0.01
 READING_S = 0.02
+MOMENTS = 5
 
 
 async def cancellable(awaitable: Awaitable[T]) -> T:
@@ -35,23 +37,24 @@ async def cancellable(awaitable: Awaitable[T]) -> T:
 
 
 async def answered_within(awaitable: Awaitable[T], within_s: float) -> T:
-    """The result of `awaitable`. Raises TimeoutError after `within_s`; on a late loop a moment later, so that an answer that lies there is read.
+    """The result of `awaitable`. Raises TimeoutError after `within_s`; on a late loop some moments later, so that an answer that lies there is read.
 
     A loop that others kept busy sees its own deadline before the bytes that came in time: that is its fault, not the answerer's.
     """
     loop = asyncio.get_running_loop()
-    due_s = loop.time() + within_s
     async with asyncio.timeout(None) as bound:
 
-        def due() -> None:
-            late = loop.time() - due_s > LATE_S
-            bound.reschedule(loop.time() + (READING_S if late else 0.0))
+        def look(due_s: float, moments: int) -> None:
+            if loop.time() - due_s > LATE_S and moments:
+                looks.append(loop.call_later(READING_S, look, loop.time() + READING_S, moments - 1))
+            else:
+                bound.reschedule(loop.time())
 
-        timer = loop.call_at(due_s, due)
+        looks = deque((loop.call_later(within_s, look, loop.time() + within_s, MOMENTS),), maxlen=1)
         try:
             return await cancellable(awaitable)
         finally:
-            timer.cancel()
+            looks[0].cancel()
 
 
 class TaskScope:

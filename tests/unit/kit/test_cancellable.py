@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import time
 
 import pytest
 
-from voiceagent.kit.tasks import cancellable
+from voiceagent.kit.tasks import answered_within, cancellable
 
 
 async def _losing(failure: Exception | None = None) -> str:
@@ -57,3 +59,31 @@ async def test_a_deadline_inside_it_is_no_cancellation() -> None:
         return "never"
 
     assert await cancellable(with_deadline()) == "in time"
+
+
+async def test_an_answer_in_time_is_taken_and_a_silence_ends_at_its_deadline() -> None:
+    assert await answered_within(asyncio.sleep(0, "answer"), 5.0) == "answer"
+    with pytest.raises(TimeoutError):
+        await answered_within(asyncio.sleep(60), 0.01)
+
+
+async def test_a_busy_loop_reads_an_answer_that_came_in_time() -> None:
+    ours, theirs = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=ours)
+
+    def busy() -> None:
+        theirs.send(b"answer\n")
+        time.sleep(0.2)
+
+    asyncio.get_running_loop().call_soon(busy)
+    assert await answered_within(reader.readline(), 0.1) == b"answer\n"
+    writer.close()
+    theirs.close()
+
+
+async def test_a_cancellation_while_it_waits_is_a_cancellation() -> None:
+    waiting = asyncio.create_task(answered_within(asyncio.sleep(60), 60))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
