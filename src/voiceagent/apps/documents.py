@@ -8,7 +8,6 @@ from voiceagent.apps.custody.rights import open_rights, routes
 from voiceagent.apps.events.courier import start_events
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.privacy import masked, subject_names
-from voiceagent.apps.routing.follow import follow
 from voiceagent.apps.run import Process
 from voiceagent.documents.parts import DocumentLimits, DocumentParts
 from voiceagent.documents.retrieval.order import Reranking
@@ -74,7 +73,6 @@ def _document_parts(parts: Parts) -> DocumentParts:
 
 
 async def _compose(parts: Parts) -> Sequence[Listener]:
-    await follow(parts)
     return [listener(parts, service(parts), await open_rights(parts))]
 
 
