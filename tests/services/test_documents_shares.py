@@ -52,6 +52,25 @@ async def test_many_endless_files_of_one_organisation_leave_lanes_to_the_others(
     await asyncio.gather(working, return_exceptions=True)
 
 
+async def test_a_worker_that_starts_takes_the_first_job_before_it_has_looked_at_all_documents(
+    kit: DocumentsKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking = asyncio.Event()
+
+    async def endless() -> None:
+        looking.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(kit.worker, "reconcile", endless)
+    document = await kit.add("a.txt", "The ferry to the island leaves at nine.")
+    working = asyncio.ensure_future(kit.worker.run())
+    while (await kit.service.get(OWNER, document.document_id)).state != "ready":
+        await asyncio.sleep(0.02)
+    assert looking.is_set()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
 async def test_listeners_hear_of_a_document_that_is_given_up(
     kit: DocumentsKit, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,16 +69,13 @@ class DocumentWorker:
         """Work until cancelled, on several jobs at a time. Those under way are then given up; their leases run out and others take them."""
         lanes = asyncio.Semaphore(self._lanes)
         jobs = TaskScope("document-jobs")
-        reconciled_s = float("-inf")
+        jobs.start(self._reconciling(), name="reconcile")
         jobs.start(self._sweep(), name="sweep")
         try:
             while True:
                 await lanes.acquire()
                 job = None
                 try:
-                    if self._parts.clock.monotonic_s() - reconciled_s >= _RECONCILE_S:
-                        reconciled_s = self._parts.clock.monotonic_s()
-                        await self.reconcile()
                     job = await self._claim(but_of=self._with_their_share())
                     if job is None and self._moved:  # perhaps that was the last one of another model
                         self._moved = False
@@ -167,6 +164,15 @@ class DocumentWorker:
         reason = f"model:{self._parts.spaces.current}:{document.updated_at.isoformat()}"
         job = await self._enqueue(tenant_id, document, reason, from_text=True)
         return job.state in ("queued", "running")
+
+    async def _reconciling(self) -> None:
+        """Beside the jobs: one that starts anew must not go through every document there is before it takes the first of them."""
+        while True:
+            try:
+                await self.reconcile()
+            except Problem as problem:
+                _log.info("reconcile_waits", code=problem.code)
+            await asyncio.sleep(_RECONCILE_S)
 
     async def _sweep(self) -> None:
         """Every quarter of an hour, remove files that no document has."""
