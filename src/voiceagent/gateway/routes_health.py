@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from voiceagent.domain.identity import Principal
 from voiceagent.gateway.parts import Gateway, gateway_of
 from voiceagent.kit.errors import Problem
+from voiceagent.ports.outbound import held_by
 from voiceagent.web.app import Router
 from voiceagent.web.auth import require
 from voiceagent.web.health import readiness
@@ -30,9 +31,10 @@ class ServiceHealth(BaseModel):
 
 
 class Health(BaseModel):
-    """`ok` when every service is."""
+    """`ok` when every service is. outbound_held: the restored backup for whose sake tools reach nobody; empty when they may."""
 
     status: str
+    outbound_held: str = ""
     services: dict[str, ServiceHealth]
 
 
@@ -48,7 +50,19 @@ async def health(
     others = await asyncio.gather(*(_ask(request, parts, name) for name in names))
     services = {"gateway": ServiceHealth(status=_word(all(own.values())), parts=own)}
     services |= dict(zip(names, others, strict=True))
-    return Health(status=_word(all(one.status == "ok" for one in services.values())), services=services)
+    return Health(
+        status=_word(all(one.status == "ok" for one in services.values())),
+        outbound_held=await _held(parts),
+        services=services,
+    )
+
+
+async def _held(parts: Gateway) -> str:
+    """Not known while the database is away, which `services` tells."""
+    try:
+        return await held_by(parts.store)
+    except Problem:
+        return ""
 
 
 async def _ask(request: Request, parts: Gateway, name: str) -> ServiceHealth:

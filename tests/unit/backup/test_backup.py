@@ -36,6 +36,7 @@ from voiceagent.apps.settings import Settings
 from voiceagent.documents.parts import INGEST, file_blob
 from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.errors import Conflict, Forbidden, Misconfigured, NotFound, Problem
+from voiceagent.ports.outbound import held_by
 
 
 async def backed_up(settings: Settings, folder: Path) -> Path:
@@ -314,6 +315,27 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     assert json.loads(capsys.readouterr().out)["to_index"] == 2
     assert run(["audit", "verify", "--data-dir", str(new.data.dir)]) == 0
     assert run(["backup", "restore", *at, str(new.data.dir)]) == 2, "it is not empty any more"
+    assert asyncio.run(_held(new)) == told["backup"]
+    capsys.readouterr()
+    run(["doctor", "--data-dir", str(new.data.dir), "--json"])
+    assert [
+        one
+        for one in json.loads(capsys.readouterr().out)
+        if one["what"] == "outbound" and told["backup"] in one["said"]
+    ]
+    for released in (True, False):
+        assert run(["backup", "release", "--json", "--data-dir", str(new.data.dir)]) == 0
+        assert json.loads(capsys.readouterr().out) == {"released": released}
+    assert asyncio.run(_held(new)) == ""
+    assert asyncio.run(_held(old)) == ""
+
+
+async def _held(settings: Settings) -> str:
+    store = await open_store(settings)
+    try:
+        return await held_by(store)
+    finally:
+        await store.close()
 
 
 async def test_a_turn_after_the_cut_is_not_in_it(make: Make, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import pytest
 from tests.support.engine_parts import EngineKit, engine_kit
@@ -23,6 +24,7 @@ from voiceagent.engine.tools.policy import CALLS_A_TURN
 from voiceagent.engine.tools.rounds import ROUNDS, ToolParts
 from voiceagent.kit.errors import Conflict
 from voiceagent.ports.llm import ChatRequest
+from voiceagent.ports.outbound import hold, release
 
 AGENT = Agent(agent_id="agent_1", tools=("opening_hours", "pay", "note"))
 PAY = ToolCall("call_1", "pay", json.dumps({"recipient": "anna", "cents": 500}))
@@ -223,3 +225,14 @@ async def test_a_caller_who_hears_nothing_yet_is_asked_to_wait(rig: Rig) -> None
 async def test_a_model_without_tools_answers_as_ever(rig: Rig) -> None:
     rig.says(lambda request: ScriptedAnswer(text="tools" if request.tools else "none"))
     assert text_of(await rig.answer(user("Hello"), agent=Agent())) == "none"
+
+
+async def test_a_restored_installation_runs_no_tool_until_it_is_released(rig: Rig) -> None:
+    await hold(rig.kit.store, because="bak_1", at=datetime.now(UTC))
+    rig.says(calls_once(HOURS, "I could not find out."))
+    await rig.answer(user("When are you open?"))
+    assert rig.tools.ran == []
+    assert await release(rig.kit.store)
+    await rig.answer(user("When are you open?"))
+    assert [use.tool.name for _, use, _ in rig.tools.ran] == ["opening_hours"]
+    assert not await release(rig.kit.store)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Literal
 
 import typer
 from rich.table import Table
 
 from voiceagent import __version__
-from voiceagent.apps.build import ADAPTERS, found
+from voiceagent.apps.build import ADAPTERS, found, opened
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded
 from voiceagent.apps.commands.outcome import UNAVAILABLE, out, plain, print_json
 from voiceagent.apps.commands.talk import sounddevice
@@ -23,6 +25,8 @@ from voiceagent.apps.config.addresses import is_free, listening
 from voiceagent.apps.settings import Settings, areas
 from voiceagent.kit.errors import Problem
 from voiceagent.models.store import ModelStore
+from voiceagent.ports.outbound import held_by
+from voiceagent.ports.store import Store
 
 DISK_BYTES = 1_000_000_000
 MEMORY_BYTES = 2_000_000_000
@@ -87,6 +91,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _adapters(settings)
     yield from _models(settings)
     yield from _ports(settings)
+    yield from _outbound(settings)
     yield _sound()
     yield Finding("versions", "ok", ", ".join(f"{name} {metadata.version(name)}" for name in _PACKAGES))
 
@@ -151,6 +156,29 @@ def _ports(settings: Settings) -> Iterator[Finding]:
         free = is_free(host, port)
         said = "free" if free else f"taken; is the platform running already? Else --set server.{name}_port=..."
         yield Finding(f"port {port} ({name})", "ok" if free else "note", said)
+
+
+def _outbound(settings: Settings) -> Iterator[Finding]:
+    """Whether this is a restored installation that nobody has let out yet; nothing when there is no database to ask."""
+    url = settings.url("store")
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return
+    try:
+        backup_id = asyncio.run(_held(url))
+    except Problem:
+        return
+    if backup_id:
+        yield Finding(
+            "outbound", "note", f"restored from {backup_id}: tools reach nobody until `voiceagent backup release`"
+        )
+
+
+async def _held(url: str) -> str:
+    store: Store = await opened("store", url)
+    try:
+        return await held_by(store)
+    finally:
+        await store.close()
 
 
 def _sound() -> Finding:

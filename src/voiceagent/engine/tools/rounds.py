@@ -23,6 +23,7 @@ from voiceagent.kit.errors import Conflict, Problem
 from voiceagent.kit.ids import new_id
 from voiceagent.kit.telemetry import counter
 from voiceagent.ports.cache import Cache
+from voiceagent.ports.outbound import refuse_held
 from voiceagent.ports.store import Store
 from voiceagent.ports.tools import Tools
 
@@ -189,6 +190,7 @@ class _Turn:
     async def _run(self, use: ToolUse, key: str, *, confirmed: bool) -> ToolResult:
         """The result; without its audit record nothing with an effect happens."""
         try:
+            await refuse_held(self._parts.store)
             if use.tool.effect == "write":
                 await self._record(use, confirmed)
             result = await self._parts.tools.run(self._caller, use, key=key)

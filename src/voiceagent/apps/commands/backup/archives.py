@@ -20,14 +20,18 @@ from voiceagent.apps.backup.shelf import forget_destroyed, keep_newest, named, s
 from voiceagent.apps.build import opened
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
 from voiceagent.apps.commands.outcome import OK, REFUSED, err, out, plain, print_json, run
+from voiceagent.apps.commands.stores import local_deed, with_store
 from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.custody.signing import audit_signer
 from voiceagent.apps.custody.verification import verify as audit_verified
 from voiceagent.apps.run import data_folder
 from voiceagent.apps.settings import Settings
+from voiceagent.domain.identity import DEFAULT_TENANT_ID
 from voiceagent.domain.trail.check import Anchor
 from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.errors import Problem
+from voiceagent.ports.outbound import hold
+from voiceagent.ports.outbound import release as let_out
 from voiceagent.ports.store import Store
 
 app = typer.Typer(help="Backups: make, check, list, restore.", no_args_is_help=True)
@@ -151,6 +155,28 @@ def restore(
         out.print(
             f"{result.rows} rows and {result.objects} objects of {result.tenants} organisations are back, compared"
         )
+        out.print("Tools reach nobody until you run `voiceagent backup release`.", markup=False)
+
+
+@app.command(epilog="Example: `voiceagent backup release`, once the restored installation is the one that shall act")
+def release(
+    config: ConfigOption = None, sets: SetOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
+) -> None:
+    """Let a restored installation reach out again: agents' tools, and whatever calls other systems. Takes effect at once, without a restart."""
+    settings = settled(loaded(config, sets, data_dir).settings)
+
+    async def work(store: Store) -> bool:
+        if not await let_out(store):
+            return False
+        async with store.begin(DEFAULT_TENANT_ID) as unit:
+            await unit.audit.append(local_deed("outbound_released", "installation"))
+        return True
+
+    was_held = with_store(settings, work)
+    if as_json:
+        print_json({"released": was_held})
+    else:
+        out.print("Tools reach out again." if was_held else "Nothing was held back.")
 
 
 async def _finished(settings: Settings, result: Restored, backup_id: str) -> None:
@@ -164,6 +190,7 @@ async def _finished(settings: Settings, result: Restored, backup_id: str) -> Non
             raise Problem("restore_differs", f"the audit log of {bad[0].tenant_id} does not hold")
         await index_again(store, result, backup_id)
         result.erasures = await replayed(settings, store)
+        await hold(store, because=backup_id, at=clock.now())
         released(settings)
     finally:
         await store.close()
