@@ -33,15 +33,15 @@ def models_root() -> Path:
 
 
 @contextlib.contextmanager
-def platform() -> Iterator[tuple[str, str]]:
-    """`voiceagent up` on free ports with an empty data folder; yields the realtime URL and an API key."""
+def platform(**settings: str) -> Iterator[tuple[str, str]]:
+    """`voiceagent up` on free ports with an empty data folder; yields the realtime URL and an API key. settings: by environment name."""
     with tempfile.TemporaryDirectory() as folder, Path(folder, "log").open("w+") as log:
         ports = _free_ports(len(_SERVERS))
         environment = {f"VOICEAGENT_SERVER__{name}_PORT": str(port) for name, port in zip(_SERVERS, ports, strict=True)}
         environment |= {"VOICEAGENT_DATA__DIR": f"{folder}/data", "VOICEAGENT_MODELS__DIR": str(models_root())}
         kept = {name: value for name, value in os.environ.items() if not name.startswith("VOICEAGENT_")}
         command = [sys.executable, "-m", "voiceagent.apps.cli", "up"]
-        with _process(command, kept | environment, log):
+        with _process(command, kept | environment | settings, log):
             _until_ready(f"http://127.0.0.1:{ports[0]}/health/ready", READY_S, log.name)
             key = Path(folder, "data", "cli-key").read_text().strip()
             yield f"ws://127.0.0.1:{ports[0]}/v1/realtime?model=default", key
