@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 from tests.support.redis_servers import RedisServers, cluster_servers, sentinel_servers
-from tests.support.servers import redis_server
+from tests.support.servers import free_ports, redis_server
 
 from voiceagent.adapters.bus.redis import RedisBus, open_bus
 from voiceagent.adapters.bus.redis_log import RedisEventLog
@@ -38,7 +38,9 @@ class Adapters:
 
 
 async def _opened(url: str, stack: AsyncExitStack) -> Adapters:
-    adapters = Adapters(open_cache(url), open_bus(url), RedisEventLog(url), open_discovery(url))
+    adapters = Adapters(
+        open_cache(url, deadline_s=5.0), open_bus(url, deadline_s=5.0), RedisEventLog(url), open_discovery(url)
+    )
     for one in (adapters.cache, adapters.bus, adapters.log, adapters.register):
         stack.push_async_callback(one.close)
     return adapters
@@ -166,3 +168,23 @@ async def test_the_rights_that_the_manual_names_are_enough_and_dangerous_command
                     await client.execute_command(*command.split())
             with pytest.raises(Exception, match=r"(?i)no permissions"):
                 await client.get("another:key")
+
+
+@pytest.mark.parametrize("form", ["redis+sentinel://127.0.0.1:{port}/main", "redis+cluster://127.0.0.1:{port}"])
+async def test_while_none_of_them_is_there_each_call_says_so_and_ends(form: str, closing: AsyncExitStack) -> None:
+    (port,) = free_ports(1)
+    adapters = await _opened(form.format(port=port), closing)
+    calls: list[Awaitable[Any]] = [
+        adapters.cache.get("key"),
+        adapters.cache.allow([Taking("key", 1.0, 5, 1)]),
+        adapters.cache.leases.hold("h", {"a": 1}, ttl_s=60),
+        adapters.bus.publish(_event("ten_0")),
+        adapters.log.append((_event("ten_0"),)),
+        adapters.log.take("group", "member", wait_s=0.1),
+        adapters.register.announce("engine", "http://h:1"),
+        adapters.register.addresses("engine"),
+    ]
+    async with asyncio.timeout(30):
+        for call in calls:
+            with pytest.raises(Unavailable):
+                await call

@@ -14,9 +14,13 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as Disconnected
+from redis.exceptions import RedisClusterException, RedisError
 
 SCHEMES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 FORMS = "redis://HOST:PORT/NUMBER, redis+sentinel://HOST:PORT,HOST:PORT/NAME or redis+cluster://HOST:PORT,HOST:PORT"
+
+FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
+"""What a call may raise. That a cluster has no node for a key is no RedisError."""
 
 _SENTINEL_PORT, _PORT = 26_379, 6_379
 _SENTINELS_ASKED = 2
@@ -134,7 +138,7 @@ def linked(url: str) -> RedisLink:
     login, _, hosts = parts.netloc.rpartition("@")
     # The client's own reading of user, password, number and options.
     options: dict[str, Any] = {**parse_url(f"{scheme}://{login}@host{'' if kind else parts.path}?{parts.query}")}
-    options.pop("host")
+    options.pop("host", None)
     options.pop("connection_class", None)
     if scheme == "rediss":
         options["ssl"] = True

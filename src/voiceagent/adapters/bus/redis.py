@@ -11,11 +11,10 @@ from typing import Any
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from voiceagent.domain.events import Event
 from voiceagent.kit.errors import Misconfigured, Unavailable
-from voiceagent.kit.redis_link import FORMS, RedisLink, linked
+from voiceagent.kit.redis_link import FAILURES, FORMS, RedisLink, linked
 from voiceagent.kit.tasks import cancellable
 
 _log = structlog.get_logger(__name__)
@@ -53,7 +52,7 @@ class RedisBus:
                 pipeline.xadd(stream, {"event": written(event)}, maxlen=BACKLOG, approximate=True)
                 pipeline.expire(stream, KEPT_S)
                 await cancellable(pipeline.execute())
-        except (RedisError, OSError, TimeoutError) as failure:
+        except FAILURES as failure:
             raise Unavailable("bus_unavailable", "the bus does not answer", retry_after_s=1.0) from failure
 
     def listen(self, tenant_id: str) -> AsyncIterator[Event]:
@@ -64,7 +63,7 @@ class RedisBus:
         while not self._closed.is_set():
             try:
                 entries = await cancellable(self._read(self._prefix + tenant_id, last_id))
-            except (RedisError, OSError, TimeoutError) as failure:
+            except FAILURES as failure:
                 _log.warning("bus_unavailable", error=type(failure).__name__)
                 await self._pause()
                 continue

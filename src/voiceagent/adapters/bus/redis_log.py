@@ -7,11 +7,12 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from voiceagent.adapters.bus.redis import client, event_in, link_of, written
 from voiceagent.domain.events import Event
 from voiceagent.kit.errors import Unavailable
+from voiceagent.kit.redis_link import FAILURES
 from voiceagent.kit.tasks import cancellable
 from voiceagent.ports.eventlog import Delivery
 
@@ -41,10 +42,13 @@ class RedisEventLog:
         return True
 
     async def append(self, events: tuple[Event, ...]) -> None:
+        await _told(self._append(events), CALL_S)
+
+    async def _append(self, events: tuple[Event, ...]) -> None:
         async with self._client.pipeline(transaction=True) as pipeline:
             for event in events:
                 pipeline.xadd(self._stream, {"event": written(event)}, maxlen=KEPT, approximate=True)
-            await _told(pipeline.execute(), CALL_S)
+            await pipeline.execute()
 
     async def take(self, group: str, member: str, *, wait_s: float) -> tuple[Delivery, ...]:
         await self._ensure(group)
@@ -111,7 +115,7 @@ class RedisEventLog:
             if event is None:
                 await _told(self._client.xack(self._stream, group, mark), CALL_S)
             elif attempt > MAX_ATTEMPTS:
-                await self._bury(group, mark, fields[b"event"])
+                await _told(self._bury(group, mark, fields[b"event"]), CALL_S)
             else:
                 found.append(Delivery(mark.decode(), event, attempt))
         return tuple(found)
@@ -120,7 +124,7 @@ class RedisEventLog:
         async with self._client.pipeline(transaction=True) as pipeline:
             pipeline.hset(self._dead(group), mark.decode(), data.decode())
             pipeline.xack(self._stream, group, mark)
-            await _told(pipeline.execute(), CALL_S)
+            await pipeline.execute()
 
     def _dead(self, group: str) -> str:
         return f"{self._stream}:dead:{group}"
@@ -132,7 +136,7 @@ async def _told(answer: Awaitable[T], within_s: float) -> T:
             return await cancellable(answer)
     except ResponseError:
         raise
-    except (RedisError, OSError, TimeoutError) as failure:
+    except FAILURES as failure:
         raise _away(failure) from failure
 
 

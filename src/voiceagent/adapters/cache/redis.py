@@ -8,12 +8,12 @@ from typing import Any
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 
 from voiceagent.adapters.cache.limits import check_limits, check_ttl
 from voiceagent.adapters.cache.redis_leases import RedisLeases
 from voiceagent.kit.errors import Misconfigured, Unavailable
-from voiceagent.kit.redis_link import FORMS, linked
+from voiceagent.kit.redis_link import FAILURES, FORMS, linked
 from voiceagent.kit.tasks import answered_within
 from voiceagent.ports.cache import Owed, Taken, Taking
 
@@ -138,7 +138,7 @@ class RedisCache:
     async def _bounded(self, answer: Awaitable[Any]) -> Any:
         try:
             return await answered_within(answer, self._deadline_s)
-        except (RedisError, OSError, TimeoutError) as failure:
+        except FAILURES as failure:
             raise Unavailable("cache_unavailable", "the cache does not answer", retry_after_s=1.0) from failure
 
     def _name(self, key: str) -> str:

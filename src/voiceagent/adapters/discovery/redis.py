@@ -7,10 +7,9 @@ from collections.abc import Awaitable
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from voiceagent.kit.errors import Misconfigured, Unavailable
-from voiceagent.kit.redis_link import FORMS, linked
+from voiceagent.kit.redis_link import FAILURES, FORMS, linked
 from voiceagent.kit.tasks import cancellable
 
 GOOD_S = 6.0
@@ -71,5 +70,5 @@ async def _bounded(answer: Awaitable[Any]) -> Any:
     try:
         async with asyncio.timeout(ANSWER_S):
             return await cancellable(answer)
-    except (RedisError, OSError, TimeoutError) as failure:
+    except FAILURES as failure:
         raise Unavailable("discovery_unavailable", "the register of services does not answer") from failure
