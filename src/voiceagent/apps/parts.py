@@ -39,6 +39,7 @@ from voiceagent.ports.vad import VoiceActivity
 from voiceagent.ports.vectors import VectorStore
 from voiceagent.web.app import AppOptions
 from voiceagent.web.jwt import TokenKeys
+from voiceagent.web.repeats.joined import joined
 from voiceagent.web.tokens import ServiceTokens
 
 CLOSE_S = 5.0
@@ -178,7 +179,7 @@ class Parts:
 
     @property
     def store(self) -> Store:
-        return cast(Store, self._open["store"])
+        return joined(cast(Store, self._open["store"]))
 
     @property
     def tools(self) -> Tools | None:

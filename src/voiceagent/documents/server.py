@@ -21,6 +21,7 @@ from voiceagent.kit.tasks import TaskScope
 from voiceagent.ports.documents_wire import PASSAGES, SEARCH_QUERY
 from voiceagent.web.app import AppOptions, Router, create_app
 from voiceagent.web.auth import Authenticator, require
+from voiceagent.web.repeats.once import Once
 
 _STOP_S = 5.0
 _internal: APIRouter = Router(prefix="/internal/documents", include_in_schema=False)
@@ -60,6 +61,7 @@ def create_documents(
     app = create_app("documents", title="voiceagent documents", auth=auth, lifespan=lifespan, options=options)
     app.state.service = service or DocumentService(parts)
     app.state.ready = lambda: _ready(parts)
+    app.state.once = Once(parts.store)
     for router in (documents, library, openai, _internal):
         app.include_router(router)
     return app

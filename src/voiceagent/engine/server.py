@@ -18,6 +18,7 @@ from voiceagent.engine.routes.usage import usage_routes
 from voiceagent.ports.embed import Embedder
 from voiceagent.web.app import AppOptions, Lifespan, create_app
 from voiceagent.web.auth import Authenticator
+from voiceagent.web.repeats.once import Once
 
 
 def create_engine(
@@ -36,6 +37,7 @@ def create_engine(
         return {"store": store, "llm": any(models.values())}
 
     app.state.ready = ready
+    app.state.once = Once(engine.parts.store)
     app.include_router(chat_routes(engine))
     app.include_router(model_routes(engine, embedder))
     app.include_router(conversation_routes(engine))

@@ -24,6 +24,8 @@ from voiceagent.gateway.replicas import Replicas
 from voiceagent.gateway.routes_proxied import add_proxied
 from voiceagent.web.app import create_app
 from voiceagent.web.limits import Limiter
+from voiceagent.web.repeats.joined import joined
+from voiceagent.web.repeats.once import Once
 from voiceagent.web.tokens import AccessTokens, ServiceTokens
 
 _ROUTERS = tuple(
@@ -49,17 +51,18 @@ def create_gateway(parts: GatewayParts) -> FastAPI:
     replicas = Replicas(parts.cache.leases, least=parts.least_gateways)
     limiter, tickets = Limiter(parts.cache, replicas=replicas.count), Tickets(parts.cache)
     quotas = Quotas(limiter, parts.quotas, OpenCalls(parts.cache.leases, replicas.count))
+    store = joined(parts.store)
     access = AccessTokens(parts.access_keys)
     identities = Identities(parts.store, access)
     links = Links(parts.services, ServiceTokens(parts.service_keys), parts.link)
     gateway = Gateway(
-        store=parts.store,
+        store=store,
         limiter=limiter,
         replicas=replicas,
         rates=parts.rates,
         links=links,
         identities=identities,
-        sessions=Sessions(parts.store, access),
+        sessions=Sessions(store, access),
         tickets=tickets,
         guesses=Guesses(limiter, parts.cache, parts.rates.account),
         devices=Devices(parts.access_keys),
@@ -75,6 +78,7 @@ def create_gateway(parts: GatewayParts) -> FastAPI:
         options=parts.app,
     )
     app.state.gateway = gateway
+    app.state.once = Once(store)
     app.state.denied = Denials(parts.store, gateway.clock).note
     app.state.ready = lambda: _ready(gateway)
     for router in _ROUTERS:

@@ -23,6 +23,8 @@ from voiceagent.web.context import context_of
 from voiceagent.web.edge import Edge
 from voiceagent.web.health import add_health
 from voiceagent.web.problems import answer_exception
+from voiceagent.web.repeats.once import HEADER as IDEMPOTENCY_KEY
+from voiceagent.web.repeats.once import Once, Way
 from voiceagent.web.strict_json import strict_loads
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -61,7 +63,12 @@ class StrictRoute(APIRoute):
         async def guarded(request: Request) -> Response:
             for permission in request.app.state.guards.get(request.scope.get("endpoint"), ()):
                 await permission(request)
-            return await handle(_StrictRequest(request.scope, request.receive))
+            strict = _StrictRequest(request.scope, request.receive)
+            way: Way | None = getattr(request.scope.get("endpoint"), "repeats_way", None)
+            once: Once | None = getattr(request.app.state, "once", None)
+            if way is None or once is None or IDEMPOTENCY_KEY not in request.headers:
+                return await handle(strict)
+            return await once.answer(strict, way, handle)
 
         return guarded
 
@@ -94,6 +101,7 @@ def create_app(
 ) -> FastAPI:
     """The app of service `name`. Add routes with `Router`s; each declares `require(...)`, or the app refuses to start.
 
+    `app.state.once`: set where endpoints are marked `once(...)`; without it they answer each call anew.
     `app.state.ready`: set to `async () -> dict[str, bool]`, one entry a part that the service needs.
     """
     options = options or AppOptions()

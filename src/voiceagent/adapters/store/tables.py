@@ -246,6 +246,20 @@ turn_originals = _tenant_table(
 )
 """What the pseudonyms of a turn stand for, always sealed; it goes with the turn."""
 
+repeats = _tenant_table(
+    "repeats",
+    "repeat_id",
+    _text("user_id"),
+    _text("holder"),
+    _at("held_until"),
+    _at("expires_at"),
+    Column("answered", Boolean, nullable=False),
+    Column("answer", Plain),
+    _row_key(),
+    Index(None, "tenant_id", "expires_at"),
+)
+"""Calls that may be repeated: who holds the key, then the answer, sealed."""
+
 audit = _tenant_table(
     "audit",
     "entry_id",

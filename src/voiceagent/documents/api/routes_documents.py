@@ -27,6 +27,7 @@ from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import InvalidInput, NotFound
 from voiceagent.web.app import Router, body_limit
 from voiceagent.web.auth import require
+from voiceagent.web.repeats.once import once
 
 UPLOAD_BODY_BYTES = 110 * 1024 * 1024
 _PIECE_BYTES = 256 * 1024
@@ -108,6 +109,7 @@ async def put_kinds(wanted: Kinds, caller: Writer, service: Service) -> KindsSho
 
 @router.post("", status_code=202)
 @body_limit(UPLOAD_BODY_BYTES)
+@once("alone")
 async def upload_document(
     caller: Writer,
     service: Service,
@@ -205,6 +207,7 @@ async def get_content(
 
 
 @router.post("/{document_id}/reindex", status_code=202)
+@once("alone")
 async def reindex_document(document_id: str, wanted: Again, caller: Writer, service: Service) -> DocumentShown:
     """Read and index it again: after a failure, with a password, or with another model."""
     return document_shown(await service.reindex(caller, document_id, password=wanted.password))

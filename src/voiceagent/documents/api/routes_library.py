@@ -23,6 +23,7 @@ from voiceagent.domain.identity import Principal
 from voiceagent.kit.ids import new_id
 from voiceagent.web.app import Router
 from voiceagent.web.auth import require
+from voiceagent.web.repeats.once import once
 
 _SEARCH_S = 5.0
 
@@ -40,6 +41,7 @@ async def list_collections(caller: Reader, service: Service) -> CollectionList:
 
 
 @router.post("/collections", status_code=201)
+@once()
 async def create_collection(wanted: CollectionWanted, caller: Writer, service: Service) -> CollectionShown:
     """Make a collection."""
     made = _collection(new_id("col"), wanted)

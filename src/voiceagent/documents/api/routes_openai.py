@@ -18,6 +18,7 @@ from voiceagent.kit.errors import NotFound
 from voiceagent.kit.ids import new_id
 from voiceagent.web.app import Router, body_limit
 from voiceagent.web.auth import require
+from voiceagent.web.repeats.once import once
 
 router: APIRouter = Router(prefix="/v1", tags=["openai"])
 
@@ -59,6 +60,7 @@ class StoreSearch(BaseModel):
 
 @router.post("/files")
 @body_limit(UPLOAD_BODY_BYTES)
+@once("alone")
 async def create_file(
     caller: Writer,
     service: Service,
@@ -97,6 +99,7 @@ async def delete_file(file_id: str, caller: Writer, service: Service) -> Json:
 
 
 @router.post("/vector_stores")
+@once()
 async def create_store(wanted: StoreWanted, caller: Writer, service: Service) -> Json:
     """Make a vector store, with files in it if any are named."""
     made = Collection(new_id("col"), wanted.name, datetime.now(UTC))

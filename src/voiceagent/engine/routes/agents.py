@@ -18,6 +18,7 @@ from voiceagent.kit.ids import new_id
 from voiceagent.web.app import Router
 from voiceagent.web.auth import require
 from voiceagent.web.deeds import deed
+from voiceagent.web.repeats.once import once
 
 Reader = Annotated[Principal, Depends(require("agents:read"))]
 Writer = Annotated[Principal, Depends(require("agents:write"))]
@@ -79,6 +80,7 @@ def agent_routes(engine: EngineService) -> Router:
         return ToolList(tools=[_summary(tool) for tool in engine.parts.offered])
 
     @router.post("", status_code=201)
+    @once()
     async def create_agent(settings: AgentSettings, request: Request, caller: Writer) -> Agent:
         agent = _agent(engine, caller, new_id("agent"), settings)
         async with store.begin(caller.tenant_id) as work:

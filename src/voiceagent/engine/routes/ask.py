@@ -18,6 +18,7 @@ from voiceagent.engine.reply import EngineService
 from voiceagent.kit.errors import DeadlineExceeded, NotFound, Unavailable
 from voiceagent.web.app import Router
 from voiceagent.web.auth import require
+from voiceagent.web.repeats.once import once
 
 Reader = Annotated[Principal, Depends(require("documents:read"))]
 FIRST_TOKEN_S = 30.0
@@ -72,6 +73,7 @@ def ask_routes(engine: EngineService) -> Router:
     router = Router(prefix="/api/v1", tags=["documents"])
 
     @router.post("/ask")
+    @once("alone")
     async def ask(asked: Question, caller: Reader) -> AnswerShown:
         """Answer one question from the documents that the caller may read."""
         async with engine.parts.store.begin(caller.tenant_id, read_only=True) as work:

@@ -24,6 +24,7 @@ from voiceagent.kit.ids import new_id
 from voiceagent.ports.llm import ChatRequest, TextDelta, ToolCallDelta
 from voiceagent.web.app import Router, body_limit
 from voiceagent.web.auth import require
+from voiceagent.web.repeats.once import once
 
 T = TypeVar("T")
 Caller = Annotated[Principal, Depends(require("talk"))]
@@ -41,6 +42,7 @@ def chat_routes(engine: EngineService) -> Router:
 
     @router.post("/chat/completions", response_model=None)
     @body_limit(_BODY_BYTES)
+    @once("alone")
     async def create_chat_completion(asked: ChatCompletionRequest, request: Request, caller: Caller) -> Response:
         events = await _events(engine, asked, caller)
         answer = Answer(new_id("chatcmpl"), int(time.time()), asked.model)

@@ -21,6 +21,7 @@ from voiceagent.ports.llm import ChatRequest, TextDelta
 from voiceagent.web.app import Router
 from voiceagent.web.auth import require
 from voiceagent.web.deeds import deed
+from voiceagent.web.repeats.once import once
 
 Reader = Annotated[Principal, Depends(require("settings:read"))]
 Writer = Annotated[Principal, Depends(require("settings:write"))]
@@ -131,6 +132,7 @@ def _add_changes(router: Router, registry: Registry) -> None:
     store = registry.store
 
     @router.post("", status_code=201)
+    @once()
     async def add_provider(given: NewProvider, request: Request, caller: Writer) -> ProviderView:
         _only_operators(caller)
         provider = _provider(given.name, given, "")

@@ -17,6 +17,7 @@ from voiceagent.adapters.store.tables import (
     erasures,
     grants,
     identity_links,
+    repeats,
     second_factors,
     sessions,
     users,
@@ -40,6 +41,7 @@ _OWNED: dict[str, Table] = {
     "second_factors": second_factors,
     "identity_links": identity_links,
     "api_keys": api_keys,
+    "repeats": repeats,
     "users": users,
 }
 _SUBJECTS = union(

@@ -15,6 +15,7 @@ from voiceagent.adapters.store.tables import (
     conversations,
     documents,
     providers,
+    repeats,
     second_factors,
     turn_originals,
     turns,
@@ -36,6 +37,7 @@ SEALED: dict[Table, tuple[str, ...]] = {
     providers: ("api_key",),
     users: ("email",),
     turn_originals: ("originals",),
+    repeats: ("answer",),
 }
 """Columns with what people said, wrote or keep secret. None of them is searched in SQL; a person's e-mail is found by its `blind` form."""
 

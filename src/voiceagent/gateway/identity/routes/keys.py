@@ -15,6 +15,7 @@ from voiceagent.gateway.parts import Gateway, gateway_of
 from voiceagent.kit.errors import Forbidden, InvalidInput, NotFound
 from voiceagent.web.app import Router
 from voiceagent.web.auth import require
+from voiceagent.web.repeats.once import once
 
 router: APIRouter = Router(prefix="/api/v1/keys", tags=["keys"])
 
@@ -73,6 +74,7 @@ async def list_keys(caller: Reader, parts: Parts) -> KeyList:
 
 
 @router.post("", status_code=201)
+@once()
 async def create_key(wanted: KeyWanted, request: Request, caller: Writer, parts: Parts) -> KeyMade:
     """Make a key. It can hold no scope that its maker lacks."""
     now = datetime.now(UTC)
@@ -97,6 +99,7 @@ async def revoke_key(key_id: str, request: Request, caller: Writer, parts: Parts
 
 
 @router.post("/{key_id}/rotate", status_code=201)
+@once()
 async def rotate_key(key_id: str, wanted: KeyRotation, request: Request, caller: Writer, parts: Parts) -> KeyMade:
     """A new key with the name, owner and scopes of this one, which goes on for `overlap_hours` so that clients can change over."""
     now = datetime.now(UTC)

@@ -28,6 +28,7 @@ from voiceagent.kit.errors import Conflict
 from voiceagent.kit.ids import new_id
 from voiceagent.ports.store import UnitOfWork
 from voiceagent.web.app import Router
+from voiceagent.web.repeats.once import once
 
 router: APIRouter = Router(prefix="/api/v1/users", tags=["people"])
 
@@ -93,6 +94,7 @@ async def get_user(user_id: str, caller: PeopleReader, parts: Parts) -> UserShow
 
 
 @router.post("", status_code=201)
+@once()
 async def create_user(wanted: UserWanted, request: Request, caller: PeopleWriter, parts: Parts) -> UserShown:
     """Add a person, with no more rights than the caller has."""
     async with parts.store.begin(caller.tenant_id, read_only=True) as work:
@@ -107,6 +109,7 @@ async def create_user(wanted: UserWanted, request: Request, caller: PeopleWriter
 
 
 @router.post("/invitations", status_code=201)
+@once()
 async def invite_user(wanted: Invitee, request: Request, caller: PeopleWriter, parts: Parts) -> OneTimeToken:
     """Add a person who sets their own password with the token of the answer within 72 hours."""
     now = parts.clock.now()
@@ -121,6 +124,7 @@ async def invite_user(wanted: Invitee, request: Request, caller: PeopleWriter, p
 
 
 @router.post("/{user_id}/reset", status_code=201)
+@once()
 async def reset_password(
     user_id: str, wanted: Reset, request: Request, caller: PeopleWriter, parts: Parts
 ) -> OneTimeToken:

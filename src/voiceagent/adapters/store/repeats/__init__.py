@@ -1,0 +1,1 @@
+"""Rows of calls that may be repeated."""

@@ -1,0 +1,1 @@
+"""Calls with an Idempotency-Key: their effect happens once, and its answer is given again."""
