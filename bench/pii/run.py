@@ -20,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from statistics import median
 
-from bench.pii import made, names
+from bench.pii import held_out, made, names
 from bench.pii.labelled import Sample, read, score, table
 
 from voiceagent.domain import pii
@@ -51,6 +51,7 @@ def main() -> None:
     )
     given, _ = options.parse_known_args()
     labelled(given.data / "safety" / "pii.jsonl")
+    shown("held out: written before it was run, by who had not read the rules", held_out.samples(), misses=given.misses)
     shown("made texts, five languages, written and said", made.samples(given.seed, given.rounds), misses=given.misses)
     shown("made texts with names, most of them in no list", names.samples(given.seed, 1_000), misses=given.misses)
     false_alarms(given.data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -67,9 +66,7 @@ def restore(
 
 def pseudonym(kind: Kind, value: str, key: bytes) -> str:
     """The name of a value: HMAC-SHA-256 under `key`, in letters. Without the key neither made nor checked."""
-    number = int.from_bytes(
-        hmac.new(key, f"{kind}\0{value}".encode(errors="surrogatepass"), hashlib.sha256).digest(), "big"
-    )
+    number = int.from_bytes(hmac.digest(key, f"{kind}\0{value}".encode(errors="surrogatepass"), "sha256"), "big")
     letters = ""
     for _ in range(_NAME_LETTERS):
         number, letter = divmod(number, len(_LETTERS))
@@ -82,11 +79,13 @@ class _Names:
 
     def __init__(self, key: bytes, text: str) -> None:
         self.given: dict[str, str] = {}
+        self._first: dict[tuple[Kind, str], str] = {}
         self._key = key
         self._text = text
 
     def of(self, span: Span, original: str) -> str:
-        first = pseudonym(span.kind, span.value, self._key)
+        place = span.kind, span.value
+        first = self._first.get(place) or self._first.setdefault(place, pseudonym(*place, self._key))
         name, number = first, 1
         while self.given.get(name, original) != original or name in self._text:
             number += 1

@@ -157,12 +157,13 @@ def _words(text: str) -> list[_Word]:
     at = 0
     for found in _WORD.finditer(text):
         before = text[at : found.start()]
-        opens = not words or any(char in _SENTENCE_END for char in before)
+        opens = not words or not _SENTENCE_END.isdisjoint(before)
         if before == ". " and words and (words[-1].low in _TITLES or len(words[-1].text) == 1):
             opens = False
-        low = found.group().lower().removesuffix("'s").removesuffix("’s")
-        words.append(_Word(found.group(), low, found.start(), found.end(), before, opens))
-        at = found.end()
+        word, end = found.group(), found.end()
+        low = word.lower().removesuffix("'s").removesuffix("’s")
+        words.append(_Word(word, low, found.start(), end, before, opens))
+        at = end
     return words
 
 

@@ -43,8 +43,9 @@ def tokens_of(text: str) -> list[Token]:
     tokens = []
     at = 0
     for found in TOKEN.finditer(text):
-        tokens.append(Token(found.group(), found.group().lower(), found.start(), found.end(), text[at : found.start()]))
-        at = found.end()
+        word, start, end = found.group(), found.start(), found.end()
+        tokens.append(Token(word, word.lower(), start, end, text[at:start]))
+        at = end
     return tokens
 
 
