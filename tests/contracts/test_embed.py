@@ -15,6 +15,9 @@ from voiceagent.adapters.embed.hashed import HashedEmbedder
 from voiceagent.adapters.embed.hashed import open_embed as open_hashed
 from voiceagent.adapters.embed.minilm import open_embed as open_minilm
 from voiceagent.adapters.embed.openai import open_embed as open_openai
+from voiceagent.adapters.providers.embed import routed_embedder
+from voiceagent.domain.provider import Provider
+from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.errors import Misconfigured, Unavailable
 from voiceagent.ports.embed import Embedder
 
@@ -66,10 +69,22 @@ async def server() -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-@pytest.fixture(params=["hashed", "minilm", "openai"])
+def behind_a_broken_one(server: str) -> Embedder:
+    """An embedding model behind another place of it that fails each call."""
+    well = open_openai(f"{server}/v1?model=m&dimensions=64")
+    made = routed_embedder(well, clock=SystemClock())
+    broken = open_openai(f"{server}/broken?model=m&dimensions=64")
+    made.pool.put(Provider("broken", "", kind="embed", roles=(), priority=1), broken)
+    made.pool.put(Provider("well", "", kind="embed", roles=(), priority=2), well)
+    return made
+
+
+@pytest.fixture(params=["hashed", "minilm", "openai", "routed"])
 async def embedder(request: pytest.FixtureRequest, server: str) -> AsyncIterator[Embedder]:
     made: Embedder
-    if request.param == "hashed":
+    if request.param == "routed":
+        made = behind_a_broken_one(server)
+    elif request.param == "hashed":
         made = open_hashed("hashed://?dimensions=64")
     elif request.param == "minilm":
         made = open_minilm(f"minilm://{minilm_folder()}", models=_NoModels())

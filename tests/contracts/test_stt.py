@@ -12,12 +12,15 @@ import pytest
 import soundfile
 from aiohttp import web
 
+from voiceagent.adapters.providers.stt import routed_stt
 from voiceagent.adapters.stt.openai import open_stt as open_openai
 from voiceagent.adapters.stt.recogniser import Heard, Recogniser, Wish
 from voiceagent.adapters.stt.scripted import open_stt as open_scripted
 from voiceagent.adapters.stt.whisper import WhisperStt
 from voiceagent.adapters.stt.whisper import open_stt as open_whisper
 from voiceagent.adapters.stt.window import Floats
+from voiceagent.domain.provider import Provider
+from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.errors import InvalidInput, Misconfigured, RateLimited, TooLarge, Unavailable, Unsupported
 from voiceagent.models.store import ModelStore
 from voiceagent.ports.stt import SpeechToText
@@ -107,10 +110,20 @@ async def whisper(model_store: ModelStore) -> AsyncIterator[WhisperStt]:
     await made.close()
 
 
-@pytest.fixture(params=["scripted", "whisper", "openai"])
+def behind_a_broken_one(server: str) -> SpeechToText:
+    """A recogniser behind one that fails each call."""
+    made = routed_stt(open_scripted("scripted://"), clock=SystemClock())
+    made.pool.put(Provider("broken", "", kind="stt", priority=1), open_openai(f"{server}/broken?model=m"))
+    made.pool.put(Provider("well", "", kind="stt", priority=2), open_scripted("scripted://"))
+    return made
+
+
+@pytest.fixture(params=["scripted", "whisper", "openai", "routed"])
 async def stt(request: pytest.FixtureRequest, server: str) -> AsyncIterator[SpeechToText]:
     made: SpeechToText
-    if request.param == "scripted":
+    if request.param == "routed":
+        made = behind_a_broken_one(server)
+    elif request.param == "scripted":
         made = open_scripted("scripted://")
     elif request.param == "whisper":
         made = open_whisper("whisper:///", models=request.getfixturevalue("model_store"))

@@ -12,11 +12,14 @@ import pytest
 from aiohttp import web
 from tests.support.models import TestModels
 
+from voiceagent.adapters.providers.tts import RoutedTts, routed_tts
 from voiceagent.adapters.tts.hibari import open_tts as open_hibari
 from voiceagent.adapters.tts.openai import open_tts as open_openai
 from voiceagent.adapters.tts.scripted import ScriptedTts
 from voiceagent.adapters.tts.scripted import open_tts as open_scripted
 from voiceagent.domain.audio import Speech
+from voiceagent.domain.provider import Provider
+from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.errors import InvalidInput, Misconfigured, Problem, RateLimited, Unavailable
 from voiceagent.ports.tts import TextToSpeech
 
@@ -112,7 +115,16 @@ def _piper() -> TextToSpeech:
     return open_tts("piper:///", models=TestModels())
 
 
-@pytest.fixture(params=["hibari", "piper", "openai", "scripted"])
+def _behind_a_broken_one(server: str) -> TextToSpeech:
+    """A voice of another rate behind one that fails each call."""
+    made = routed_tts(open_scripted("scripted:///"), clock=SystemClock())
+    broken = open_openai(f"{server}/broken?model=m&voice=tone")
+    made.pool.put(Provider("broken", "", kind="tts", priority=1), broken)
+    made.pool.put(Provider("well", "", kind="tts", priority=2), open_scripted("scripted:///?rate_hz=16000"))
+    return made
+
+
+@pytest.fixture(params=["hibari", "piper", "openai", "scripted", "routed"])
 async def tts(request: pytest.FixtureRequest, server: str) -> AsyncIterator[TextToSpeech]:
     made: TextToSpeech
     match request.param:
@@ -120,6 +132,8 @@ async def tts(request: pytest.FixtureRequest, server: str) -> AsyncIterator[Text
             made = open_hibari("hibari:///")
         case "piper":
             made = _piper()
+        case "routed":
+            made = _behind_a_broken_one(server)
         case "openai":
             made = open_openai(f"{server}/v1?model=m&voice=alloy", api_key="k")
         case _:
@@ -199,6 +213,8 @@ async def test_another_speed_is_refused(tts: TextToSpeech, speed: float) -> None
 
 
 async def test_an_unknown_voice_is_refused(tts: TextToSpeech) -> None:
+    if isinstance(tts, RoutedTts):  # by the provider that is asked first; one that stands in has a voice of its own
+        tts.pool.remove("broken")
     with pytest.raises(InvalidInput) as caught:
         await _all(tts.synthesize("Hello", voice="nobody"))
     assert caught.value.code == "unknown_voice"

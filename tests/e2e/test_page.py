@@ -25,6 +25,7 @@ from voiceagent.apps.dashboard import Page as DashboardPage
 from voiceagent.domain.conversation import Citation, TurnTimings
 from voiceagent.domain.identity import Principal
 from voiceagent.domain.usage import TokenUsage
+from voiceagent.ports.speech import SameForAll
 from voiceagent.voice import messages as told
 from voiceagent.voice.messages import Item
 from voiceagent.voice.server import VoiceServerParts, create_voice
@@ -91,7 +92,7 @@ async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
     assert PROGRAM is not None
     sessions = Sessions()
     voice: FastAPI = create_voice(
-        VoiceServerParts(sessions.open, FakeStt(), FakeTts(), FakeEngine()), auth=by_subprotocol
+        VoiceServerParts(sessions.open, SameForAll(FakeStt(), FakeTts()), FakeEngine()), auth=by_subprotocol
     )
     gateway, gateway_task, gateway_port = await serve(voice)
     files, files_task, files_port = await serve(DashboardPage(Starlette(), folder=FILES, gateway_port=gateway_port))

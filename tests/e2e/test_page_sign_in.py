@@ -25,6 +25,7 @@ from voiceagent.gateway.identity.passwords import Passwords
 from voiceagent.gateway.link import LinkOptions
 from voiceagent.gateway.parts import GatewayParts
 from voiceagent.gateway.server import create_gateway
+from voiceagent.ports.speech import SameForAll
 from voiceagent.voice.server import VoiceServerParts, create_voice
 from voiceagent.web.app import AppOptions
 from voiceagent.web.jwt import TokenKeys
@@ -69,7 +70,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
     assert PROGRAM is not None
     store, keys, sessions = open_store("sqlite://"), TokenKeys.random(), Sessions()
     await with_ada(store)
-    parts = VoiceServerParts(sessions.open, FakeStt(), FakeTts(), FakeEngine())
+    parts = VoiceServerParts(sessions.open, SameForAll(FakeStt(), FakeTts()), FakeEngine())
     voice = Servers([Listener(create_voice(parts, auth=ServiceAuthenticator(ServiceTokens(keys), "voice")), 0)])
     await voice.start()
     (gateway_port,) = free_ports(1)

@@ -64,7 +64,7 @@ async def server() -> AsyncIterator[ChatServer]:
 @pytest.fixture
 async def http(store: SqlStore) -> AsyncIterator[httpx.AsyncClient]:
     router = Router({"built-in": ScriptedLlm([ECHO])}, ledger=Ledger(store, SystemClock()))
-    registry = Registry(router, store, open_model, Rules(ALLOWED))
+    registry = Registry({"llm": router}, store, open_model, Rules(ALLOWED))
     engine = EngineService(EngineParts(store, router, providers=registry))
     app = create_engine(engine, auth=authenticate)
     transport = httpx.ASGITransport(app=app)

@@ -17,6 +17,7 @@ from openai.types.audio import TranscriptionVerbose
 from tests.support.voice_fakes import FakeEngine, FakeStt, FakeTts, Sessions, authenticate
 
 from voiceagent.kit.errors import Unavailable
+from voiceagent.ports.speech import SameForAll
 from voiceagent.voice.server import VoiceServerParts, create_voice
 
 TALK = {"authorization": "Bearer talker"}
@@ -27,7 +28,7 @@ class Server:
 
     def __init__(self, **more: Any) -> None:
         self.stt, self.tts = more.get("stt") or FakeStt(), more.get("tts") or FakeTts()
-        parts = VoiceServerParts(Sessions().open, self.stt, self.tts, FakeEngine())
+        parts = VoiceServerParts(Sessions().open, SameForAll(self.stt, self.tts), FakeEngine())
         app = create_voice(parts, auth=authenticate)
         self.client = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app), base_url="http://test", headers=TALK, timeout=30

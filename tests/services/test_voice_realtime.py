@@ -15,6 +15,7 @@ from tests.support.voice_fakes import TALKER, FakeEngine, FakeSession, FakeStt, 
 
 from voiceagent.domain.conversation import TurnTimings
 from voiceagent.domain.usage import TokenUsage
+from voiceagent.ports.speech import SameForAll
 from voiceagent.voice import messages as told
 from voiceagent.voice.messages import Item, ResponseOptions
 from voiceagent.voice.realtime.connection import ConnectionLimits
@@ -26,7 +27,7 @@ TALK = {"authorization": "Bearer talker"}
 
 
 def app_of(sessions: Sessions, **more: Any) -> FastAPI:
-    parts = VoiceServerParts(sessions.open, FakeStt(), FakeTts(), FakeEngine(), **more)
+    parts = VoiceServerParts(sessions.open, SameForAll(FakeStt(), FakeTts()), FakeEngine(), **more)
     return create_voice(parts, auth=authenticate)
 
 

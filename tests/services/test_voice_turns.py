@@ -14,6 +14,7 @@ from tests.support.voice_fakes import FakeEngine, FakeStt, FakeTts, Sessions, au
 
 from voiceagent.domain.conversation import Message
 from voiceagent.kit.errors import Unavailable
+from voiceagent.ports.speech import SameForAll
 from voiceagent.voice.server import VoiceServerParts, create_voice
 
 PATH = "/api/v1/voice/turns"
@@ -26,7 +27,7 @@ class Server:
         self.stt = more.get("stt") or FakeStt()
         self.tts = more.get("tts") or FakeTts()
         self.engine = more.get("engine") or FakeEngine()
-        parts = VoiceServerParts(Sessions().open, self.stt, self.tts, self.engine)
+        parts = VoiceServerParts(Sessions().open, SameForAll(self.stt, self.tts), self.engine)
         app = create_voice(parts, auth=authenticate)
         self.client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test", headers=TALK)
 

@@ -22,6 +22,7 @@ from voiceagent.domain.reply import ReplyDone, ReplyEvent, ReplyRequest, ReplyTe
 from voiceagent.domain.usage import TokenUsage
 from voiceagent.kit.errors import Problem
 from voiceagent.ports.services import OpenedConversation
+from voiceagent.ports.speech import SameForAll
 from voiceagent.ports.stt import SttCapabilities
 from voiceagent.voice.messages import ReplySound, SessionEvent, SessionSettings
 from voiceagent.voice.recorder import Recorder
@@ -239,7 +240,7 @@ async def place(
 ) -> Call:
     """Hold the call; its conversation has the turns `before`(now). Frames every 20 ms until `until_s`, `during(call, at_s)` before each; then hang up."""
     brain, hearing, clock = brain or Brain(), Ears(script, **ears), LoopClock()
-    parts = VoiceParts(hearing, Voice(), Vad(hearing), Judge(hearing), brain, clock)  # type: ignore[arg-type]
+    parts = VoiceParts(SameForAll(hearing, Voice()), Vad(hearing), Judge(hearing), brain, clock)  # type: ignore[arg-type]
     principal = Principal(DEFAULT_TENANT_ID, "key_1", frozenset({"talk"}))
     conversation = Conversation("conv_1", "default", "key_1", "voice", clock.now(), clock.now())
     opened = OpenedConversation(conversation, Agent(greeting=greeting), before(clock.now()))

@@ -92,12 +92,12 @@ ADAPTERS: dict[str, dict[str, str]] = {
 _SEALED = {"blobs": "voiceagent.adapters.blobs.sealed:SealedBlobs"}
 """What is put over an adapter when there are keys; the store seals its rows itself."""
 
-_FALLBACKS = {
-    "stt": "voiceagent.adapters.stt.fallback:FallbackStt",
-    "tts": "voiceagent.adapters.tts.fallback:FallbackTts",
-    "embed": "voiceagent.adapters.embed.fallback:FallbackEmbedder",
+_ROUTED = {
+    "stt": "voiceagent.adapters.providers.stt:routed_stt",
+    "tts": "voiceagent.adapters.providers.tts:routed_tts",
+    "embed": "voiceagent.adapters.providers.embed:routed_embedder",
 }
-"""What is put over two adapters, the second of which helps the first out; language models have a router instead."""
+"""What is put over the providers of a kind; language models have a router instead."""
 
 _IN_THREADS = frozenset({"stt", "tts", "vad", "turns", "embed"})
 """Opening these reads models for a while; the others make connections, which belong to the event loop."""
@@ -117,9 +117,9 @@ async def opened(port: str, url: str, **parts: object) -> Any:
     return _resolved(_SEALED[port])(adapter, parts["keys"]) if port in _SEALED and parts.get("keys") else adapter
 
 
-def with_fallback(port: str, first: Any, second: Any) -> Any:
-    """One adapter of `port` from two. Raises Misconfigured `fallback_differs` when the second cannot stand in for the first."""
-    return _resolved(_FALLBACKS[port])(first, second)
+def routed(port: str, first: Any, **terms: object) -> Any:
+    """The adapter of `port` over all of its providers, without any yet. first: sets what all have in common.  terms: of the pool."""
+    return _resolved(_ROUTED[port])(first, **terms)
 
 
 def found(port: str, url: str) -> Callable[..., Any]:

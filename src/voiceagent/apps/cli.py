@@ -42,7 +42,7 @@ GROUPS = {
     "models": f"{_COMMANDS}.models",
     "keys": f"{_COMMANDS}.keys",
     "users": f"{_COMMANDS}.users",
-    "providers": "voiceagent.apps.routing.commands",
+    "providers": "voiceagent.apps.commands.providers.commands",
     "config": f"{_COMMANDS}.config",
     "docs": f"{_COMMANDS}.docs",
     "audit": f"{_COMMANDS}.audit",

@@ -8,6 +8,7 @@ from voiceagent.apps.custody.rights import open_rights, routes
 from voiceagent.apps.events.courier import start_events
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.privacy import masked, subject_names
+from voiceagent.apps.routing.follow import follow
 from voiceagent.apps.run import Process
 from voiceagent.documents.parts import DocumentLimits, DocumentParts
 from voiceagent.documents.retrieval.order import Reranking
@@ -73,6 +74,7 @@ def _document_parts(parts: Parts) -> DocumentParts:
 
 
 async def _compose(parts: Parts) -> Sequence[Listener]:
+    await follow(parts)
     return [listener(parts, service(parts), await open_rights(parts))]
 
 

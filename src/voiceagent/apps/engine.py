@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from voiceagent.apps.config.answers_area import RetrievalSettings
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.privacy import subject_names, turn_pseudonyms
-from voiceagent.apps.routing.compose import fixed_providers, registry
+from voiceagent.apps.routing.compose import routing
+from voiceagent.apps.routing.follow import fixed_providers
 from voiceagent.apps.run import Process
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.conversation import Message
@@ -26,11 +27,11 @@ PORTS = ("store", "llm", "bus", "embed", "cache", "tools")
 
 def service(parts: Parts, documents: Documents) -> EngineService:
     """The engine itself."""
-    providers = registry(parts)
+    router, providers = routing(parts)
     return EngineService(
         EngineParts(
             parts.store,
-            providers.router,
+            router,
             documents,
             parts.bus,
             parts.clock,

@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import cached_property
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 
 from voiceagent import __version__
-from voiceagent.apps.build import opened, with_fallback
+from voiceagent.apps.build import opened, routed
 from voiceagent.apps.custody.contexts import TlsContexts
 from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.keyring import service_keys
 from voiceagent.apps.places import Places
 from voiceagent.apps.recent import NotedWrites
+from voiceagent.apps.routing.pair import ROUTED, pair
 from voiceagent.apps.settings import Settings
 from voiceagent.domain.identity import Principal
-from voiceagent.domain.provider import provider_of
+from voiceagent.domain.provider import Kind, provider_of
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.tasks import TaskScope
 from voiceagent.models.store import ModelStore
@@ -31,9 +32,7 @@ from voiceagent.ports.llm import LanguageModel
 from voiceagent.ports.rerank import Reranker
 from voiceagent.ports.services import Documents, Engine
 from voiceagent.ports.store import Store
-from voiceagent.ports.stt import SpeechToText
 from voiceagent.ports.tools import Tools
-from voiceagent.ports.tts import TextToSpeech
 from voiceagent.ports.turns import EndOfTurn
 from voiceagent.ports.vad import VoiceActivity
 from voiceagent.ports.vectors import VectorStore
@@ -42,6 +41,11 @@ from voiceagent.web.jwt import TokenKeys
 from voiceagent.web.repeats.joined import joined
 from voiceagent.web.tokens import ServiceTokens
 
+if TYPE_CHECKING:
+    from voiceagent.adapters.providers.pool import Pool
+    from voiceagent.adapters.providers.stt import RoutedStt
+    from voiceagent.adapters.providers.tts import RoutedTts
+
 CLOSE_S = 5.0
 _log = structlog.get_logger(__name__)
 
@@ -49,7 +53,7 @@ _log = structlog.get_logger(__name__)
 class Parts:
     """What the composition roots build services from. A property raises KeyError when its port was not opened.
 
-    apart: every service runs in a process of its own. service_keys sign and check the calls between them.
+    pools: providers of speech and embeddings, by kind.  apart: every service runs in a process of its own. service_keys sign and check the calls between them.
     """
 
     def __init__(self, settings: Settings, *, apart: bool) -> None:
@@ -59,6 +63,7 @@ class Parts:
         self.clock: Clock = SystemClock()
         self.models = ModelStore(settings.models.dir.expanduser())
         self._open: dict[str, Any] = {}
+        self.pools: dict[Kind, Pool[Any]] = {}
         self._drains: list[Callable[[], Awaitable[None]]] = []
         self._background = TaskScope("background")
         self.places = Places(settings)
@@ -83,26 +88,37 @@ class Parts:
         if port == "tools" and not self.settings.tools.url:
             self._open["tools"] = None
             return
+        if port in ROUTED:
+            await self._open_pair(port)
+            return
         url = self.settings.url(port)
-        fallback_url = getattr(getattr(self.settings, port), "fallback_url", "")
         if port == "llm":
             await self._open_url(port, provider_of(url).url)
-            if fallback_url:
-                await self._open_url("llm_fallback", provider_of(fallback_url).url)
+            if self.settings.llm.fallback_url:
+                await self._open_url("llm_fallback", provider_of(self.settings.llm.fallback_url).url)
             return
         await self._open_url(port, url)
-        if fallback_url:
-            await self._open_url(f"{port}_fallback", fallback_url)
-            self._open[port] = with_fallback(port, self._open[port], self._open[f"{port}_fallback"])
+
+    async def _open_pair(self, port: str) -> None:
+        """What hears, speaks or embeds by the settings, with a place for more providers beside it."""
+        routed_port = None
+        for provider in pair(self.settings, port):
+            part = await self._open_url(f"{port}_{provider.name}", provider.url)
+            if routed_port is None:
+                policy = self.settings.routing.policy
+                self._open[port] = routed_port = routed(port, part, clock=self.clock, policy=policy)
+                self.pools[cast(Kind, port)] = routed_port.pool
+            routed_port.pool.put(provider, part)
         if port == "embed" and self.settings.embed.previous_url:
             await self._open_url("embed_previous", self.settings.embed.previous_url)
 
-    async def _open_url(self, name: str, url: str) -> None:
+    async def _open_url(self, name: str, url: str) -> Any:
         threads = self.settings.models.threads
         own = self._store_parts() if name == "store" else {}
         self._open[name] = await opened(
             name.partition("_")[0], url, models=self.models, threads=threads, clock=self.clock, keys=self.keys, **own
         )
+        return self._open[name]
 
     def _store_parts(self) -> dict[str, object]:
         store = self.settings.store
@@ -213,12 +229,12 @@ class Parts:
         return tuple(self._open[name] for name in ("llm", "llm_fallback") if name in self._open)
 
     @property
-    def stt(self) -> SpeechToText:
-        return cast(SpeechToText, self._open["stt"])
+    def stt(self) -> RoutedStt:
+        return cast("RoutedStt", self._open["stt"])
 
     @property
-    def tts(self) -> TextToSpeech:
-        return cast(TextToSpeech, self._open["tts"])
+    def tts(self) -> RoutedTts:
+        return cast("RoutedTts", self._open["tts"])
 
     @property
     def vad(self) -> VoiceActivity:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from voiceagent.apps.parts import Parts
+from voiceagent.apps.routing.follow import follow
+from voiceagent.apps.routing.speech import RoutedSpeech
 from voiceagent.apps.run import Process
 from voiceagent.kit.errors import Misconfigured
 from voiceagent.ports.services import Engine
@@ -26,8 +28,7 @@ def listener(parts: Parts, engine: Engine) -> Listener:
     parts.at_drain(lambda: sessions.drain(within_s=settings.server.drain_s))
     server_parts = VoiceServerParts(
         open_session=sessions.open,
-        stt=parts.stt,
-        tts=parts.tts,
+        speech=RoutedSpeech(parts.stt, parts.tts),
         engine=engine,
         clock=parts.clock,
     )
@@ -38,19 +39,21 @@ def listener(parts: Parts, engine: Engine) -> Listener:
 
 def _sessions(parts: Parts, engine: Engine) -> Sessions:
     settings = parts.settings
-    shared = VoiceParts(parts.stt, parts.tts, parts.vad, parts.turns, engine, parts.clock)
+    shared = VoiceParts(RoutedSpeech(parts.stt, parts.tts), parts.vad, parts.turns, engine, parts.clock)
     folder = Path(settings.recordings.dir).expanduser() if settings.recordings.dir else None
     limits = SessionLimits(settings.limits.sessions, settings.recordings.max_bytes)
     bleeper = None
     if folder is not None and settings.privacy.bleep:
         if not parts.stt.capabilities.words:
             raise Misconfigured("bleep_needs_word_times", "stt.url gives no word times", param="privacy.bleep")
-        bleeper = Bleeper(folder, parts.stt, parts.keys)
+        bleeper = Bleeper(folder, shared.speech, parts.keys)
         parts.background(bleeper.run(), name="bleeper")
     return Sessions(shared, recordings=folder, limits=limits, keys=parts.keys, bleeper=bleeper)
 
 
 async def _compose(parts: Parts) -> Sequence[Listener]:
+    await parts.open("store")  # for its providers alone: it is asked in the background, and may be away
+    await follow(parts)
     return [listener(parts, await parts.remote_engine())]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from voiceagent.apps import documents
 from voiceagent.apps.custody.rights import start_rights
 from voiceagent.apps.parts import Parts
+from voiceagent.apps.routing.follow import follow
 from voiceagent.apps.run import Process
 from voiceagent.web.app import create_app
 from voiceagent.web.serve import Listener
@@ -29,6 +30,7 @@ def _listener(parts: Parts) -> Listener:
 
 
 async def _compose(parts: Parts) -> Sequence[Listener]:
+    await follow(parts)
     await start_rights(parts)
     await documents.open_llm(parts)
     documents.start_worker(parts)

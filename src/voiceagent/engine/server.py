@@ -46,5 +46,5 @@ def create_engine(
     app.include_router(internal_routes(engine))
     if engine.parts.providers is not None:
         app.include_router(provider_routes(engine.parts.providers))
-        app.include_router(usage_routes(engine.parts.providers))
+        app.include_router(usage_routes(engine.parts.providers, engine.parts.router.ledger))
     return app

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 
 from fastapi import FastAPI
 
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.offload import Offload
 from voiceagent.ports.services import Engine
-from voiceagent.ports.stt import SpeechToText
-from voiceagent.ports.tts import TextToSpeech
+from voiceagent.ports.speech import SpeechProviders
 from voiceagent.voice.realtime.connection import ConnectionLimits
 from voiceagent.voice.realtime.contract import OpenSession
 from voiceagent.voice.realtime.route import RealtimeParts, realtime_routes
-from voiceagent.voice.routes.long_audio import words_of
 from voiceagent.voice.routes.speech import speech_routes
 from voiceagent.voice.routes.transcriptions import transcription_routes
 from voiceagent.voice.routes.turns import TurnParts, turn_routes
@@ -30,8 +27,7 @@ class VoiceServerParts:
     """What the server needs from outside. ready: one entry a part, for /health/ready."""
 
     open_session: OpenSession
-    stt: SpeechToText
-    tts: TextToSpeech
+    speech: SpeechProviders
     engine: Engine
     clock: Clock = field(default_factory=SystemClock)
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
@@ -48,13 +44,11 @@ def create_voice(parts: VoiceServerParts, *, auth: Authenticator, options: AppOp
         encoding.close()
 
     app = create_app("voice", title="voiceagent voice", auth=auth, lifespan=lifespan, options=options)
-    realtime = RealtimeParts(
-        parts.open_session, parts.tts.capabilities.voices, partial(words_of, parts.stt), parts.clock, parts.limits
-    )
+    realtime = RealtimeParts(parts.open_session, parts.speech, parts.clock, parts.limits)
     app.include_router(realtime_routes(realtime))
-    app.include_router(turn_routes(TurnParts(parts.stt, parts.tts, parts.engine, encoding, parts.clock)))
-    app.include_router(transcription_routes(parts.stt))
-    app.include_router(speech_routes(parts.tts, encoding))
+    app.include_router(turn_routes(TurnParts(parts.speech, parts.engine, encoding, parts.clock)))
+    app.include_router(transcription_routes(parts.speech))
+    app.include_router(speech_routes(parts.speech, encoding))
     if parts.ready is not None:
         app.state.ready = parts.ready
     return app

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from voiceagent.domain.conversation import Turn, messages_of
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.provider import Asker
 from voiceagent.kit.errors import Conflict, InvalidInput, Problem
 from voiceagent.kit.ids import new_id
 from voiceagent.kit.tasks import TaskScope
@@ -55,8 +56,9 @@ class VoiceSession:
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self._when_closed: Callable[[], None] = lambda: None
+        asker = Asker(principal.tenant_id, opened.agent.agent_id, opened.agent.language)
         self._replies = Replies(self, parts, principal, opened.agent)
-        self._caller = Caller(self, parts, opened.agent.language, self._replies.asked, self._replies.foresee)
+        self._caller = Caller(self, parts, asker, self._replies.asked, self._replies.foresee)
         if opened.agent.greeting and not opened.turns and settings.turn_detection is not None:
             self._replies.say(opened.agent.greeting)
             self.happen(turn.ResponseRequested(self.now_s()))

@@ -8,8 +8,7 @@ from typing import Protocol
 from voiceagent.kit.clock import Clock
 from voiceagent.kit.tasks import TaskScope
 from voiceagent.ports.services import Engine
-from voiceagent.ports.stt import SpeechToText
-from voiceagent.ports.tts import TextToSpeech
+from voiceagent.ports.speech import SpeechProviders
 from voiceagent.ports.turns import EndOfTurn
 from voiceagent.ports.vad import VoiceActivity
 from voiceagent.voice.items import History
@@ -21,8 +20,7 @@ from voiceagent.voice.turn_words import TurnEvent
 class VoiceParts:
     """What every session shares."""
 
-    stt: SpeechToText
-    tts: TextToSpeech
+    speech: SpeechProviders
     vad: VoiceActivity
     turns: EndOfTurn
     engine: Engine

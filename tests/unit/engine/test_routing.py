@@ -16,18 +16,19 @@ from voiceagent.domain.conversation import Message
 from voiceagent.domain.identity import Tenant
 from voiceagent.domain.provider import Asker, Budget, Provider, Used, provider_of, serves
 from voiceagent.domain.reply import ToolSpec
+from voiceagent.domain.routing.choice import LEAST_PATIENCE_S, Standing, ranked
 from voiceagent.domain.usage import TokenUsage
-from voiceagent.engine.routing.choice import LEAST_PATIENCE_S, Standing, patience_s, ranked, smoothed
+from voiceagent.engine.routing.choice import patience_s
 from voiceagent.engine.routing.ledger import BUDGET_SETTING, Ledger
 from voiceagent.engine.routing.registry import Registry, Rules
 from voiceagent.engine.routing.router import Router
+from voiceagent.kit.calls.health import smoothed
 from voiceagent.kit.calls.outbound import Outbound
 from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.errors import InvalidInput, NotFound, RateLimited, Unavailable
 from voiceagent.ports.llm import ChatRequest, LanguageModel, LlmCapabilities, TextDelta
 
 GOOD = ScriptedAnswer(text="fine")
-REMOTE = LlmCapabilities("m", 8192, tools=True, concurrency=2)
 
 
 def ask(deadline_s: float = 5.0, text: str = "Hi", **others: object) -> ChatRequest:
@@ -39,7 +40,7 @@ def provider(name: str, **others: object) -> Provider:
 
 
 def standing(name: str, first_token_s: float | None = None, running: int = 0, **others: object) -> Standing:
-    return Standing(provider(name, **others), REMOTE, first_token_s, running)
+    return Standing(provider(name, **others), 2, first_token_s, running)
 
 
 async def said(router: Router, name: str = "", asker: Asker = Asker(), request: ChatRequest | None = None) -> str:  # noqa: B008
@@ -99,7 +100,7 @@ def test_patience_is_a_few_usual_first_tokens_and_never_more_than_half_the_time(
     assert patience_s(standing("a", 0.2), 10.0) == pytest.approx(0.8)
     assert patience_s(standing("a", 0.001), 10.0) == LEAST_PATIENCE_S
     assert patience_s(standing("a", 9.0), 2.0) == 1.0
-    local = Standing(Provider("l", "llamacpp:///"), REMOTE, 0.1)
+    local = Standing(Provider("l", "llamacpp:///"), 2, 0.1)
     assert patience_s(local, 10.0) == 5.0
     assert smoothed(None, 2.0) == 2.0 and 1.0 < smoothed(1.0, 2.0) < 2.0
 
@@ -154,7 +155,7 @@ async def test_one_that_does_not_wake_is_not_asked_by_callers() -> None:
     store = open_store("sqlite://")
     await store.migrate()
     router = Router({"sick": sick, "well": ScriptedLlm([GOOD])})
-    registry = Registry(router, store, _none, Rules(Outbound()))
+    registry = Registry({"llm": router}, store, _none, Rules(Outbound()))
     assert await said(router) == "well"
     await registry.tend()
     for _ in range(5):
@@ -257,17 +258,18 @@ async def test_registries_follow_the_store_and_keep_what_did_not_change() -> Non
         opened.append(one)
         return ScriptedLlm([GOOD])
 
-    registries = [Registry(Router(), store, open_model, Rules(Outbound())) for _ in range(2)]
+    routers = [Router(), Router()]
+    registries = [Registry({"llm": router}, store, open_model, Rules(Outbound())) for router in routers]
     added = replace(provider("new"), stored=True, api_key="k")
     async with store.begin("ten_default") as work:
         await work.routing.providers.put(added)
-    for registry in registries:
+    for registry, router in zip(registries, routers, strict=True):
         await registry.refresh()
-        assert await said(registry.router) == "new"
+        assert await said(router) == "new"
     async with store.begin("ten_default") as work:
         await work.routing.providers.put(replace(added, priority=1))
     await registries[0].refresh()
-    assert len(opened) == 2 and registries[0].router.slots["new"].provider.priority == 1
+    assert len(opened) == 2 and routers[0].slots["new"].provider.priority == 1
     async with store.begin("ten_default") as work:
         await work.routing.providers.put(replace(added, api_key="other"))
     await registries[0].refresh()
@@ -276,7 +278,7 @@ async def test_registries_follow_the_store_and_keep_what_did_not_change() -> Non
         await work.routing.providers.delete("new")
     await registries[0].refresh()
     with pytest.raises(NotFound):
-        registries[0].router.resolve("")
+        routers[0].resolve("")
     await store.close()
 
 
@@ -294,7 +296,7 @@ async def test_registries_follow_the_store_and_keep_what_did_not_change() -> Non
 )
 async def test_who_adds_a_provider_cannot_read_this_machine(url: str) -> None:
     store = open_store("sqlite://")
-    registry = Registry(Router(), store, _none, Rules(Outbound()))
+    registry = Registry({"llm": Router()}, store, _none, Rules(Outbound()))
     with pytest.raises(InvalidInput):
         registry.check(Provider("a", url, stored=True))
     await store.close()

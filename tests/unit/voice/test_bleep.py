@@ -33,6 +33,7 @@ from voiceagent.kit.errors import InvalidInput, Unavailable
 from voiceagent.kit.offload import Offload
 from voiceagent.models.store import ModelStore
 from voiceagent.ports.keys import Keys
+from voiceagent.ports.speech import SameForAll
 from voiceagent.ports.stt import SttCapabilities
 from voiceagent.rights.export import exported
 from voiceagent.rights.recordings import Recordings, opened
@@ -139,7 +140,7 @@ async def test_both_sides_of_a_call_are_bleeped_and_its_log_holds_no_word(tmp_pa
     folder = tmp_path / "recordings"
     caller, agent = noise(6.0, RATE_HZ), noise(6.0, AGENT_HZ)
     path = await recorded(folder, keys, caller=caller, agent=agent)
-    bleeper = Bleeper(folder, Ears(), keys)
+    bleeper = Bleeper(folder, SameForAll(Ears(), Voice()), keys)
     assert await bleeper.run_all() == 0, "the call is not over"
     bleeper.ended("rec_1")
     assert await bleeper.run_all() == 1
@@ -180,7 +181,7 @@ async def test_sound_without_a_word_that_was_understood_becomes_a_tone(tmp_path:
     folder = tmp_path / "recordings"
     silence = bytes(4 * RATE_HZ)
     await recorded(folder, None, caller=silence + noise(1.0, RATE_HZ) + silence)
-    bleeper = Bleeper(folder, Deaf())
+    bleeper = Bleeper(folder, SameForAll(Deaf(), Voice()))
     bleeper.ended("rec_1")
     assert await bleeper.run_all() == 1
     heard = sound((await files(folder, None))["caller.wav"])
@@ -191,7 +192,7 @@ async def test_sound_without_a_word_that_was_understood_becomes_a_tone(tmp_path:
 async def test_a_recogniser_that_is_away_only_delays_it(tmp_path: Path) -> None:
     folder, ears = tmp_path / "recordings", Ears()
     await recorded(folder, None, caller=noise(6.0, RATE_HZ))
-    bleeper = Bleeper(folder, ears)
+    bleeper = Bleeper(folder, SameForAll(ears, Voice()))
     bleeper.ended("rec_1")
     ears.away = True
     assert await bleeper.run_all() == 0
@@ -205,10 +206,10 @@ async def test_what_a_process_left_behind_is_found_by_the_next(tmp_path: Path) -
     folder = tmp_path / "recordings"
     path = await recorded(folder, None, caller=noise(6.0, RATE_HZ))
     last = max(one.stat().st_mtime for one in path.iterdir())
-    assert await Bleeper(folder, Ears(), now_s=lambda: last + LEFT_BEHIND_S - 5).run_all() == 0, (
+    assert await Bleeper(folder, SameForAll(Ears(), Voice()), now_s=lambda: last + LEFT_BEHIND_S - 5).run_all() == 0, (
         "perhaps it still talks"
     )
-    assert await Bleeper(folder, Ears(), now_s=lambda: last + LEFT_BEHIND_S + 5).run_all() == 1
+    assert await Bleeper(folder, SameForAll(Ears(), Voice()), now_s=lambda: last + LEFT_BEHIND_S + 5).run_all() == 1
 
 
 async def test_a_broken_recording_stops_no_other(tmp_path: Path) -> None:
@@ -216,7 +217,7 @@ async def test_a_broken_recording_stops_no_other(tmp_path: Path) -> None:
     await recorded(folder, None, caller=noise(6.0, RATE_HZ))
     (folder / "rec_0").mkdir()
     (folder / "rec_0" / RAW_FILE).touch()
-    bleeper = Bleeper(folder, Ears())
+    bleeper = Bleeper(folder, SameForAll(Ears(), Voice()))
     bleeper.ended("rec_0")
     bleeper.ended("rec_1")
     assert await bleeper.run_all() == 1
@@ -226,7 +227,7 @@ async def test_a_broken_recording_stops_no_other(tmp_path: Path) -> None:
 async def test_it_works_in_the_background_as_soon_as_a_call_ends(tmp_path: Path) -> None:
     folder = tmp_path / "recordings"
     path = await recorded(folder, None, caller=noise(6.0, RATE_HZ))
-    bleeper = Bleeper(folder, Ears())
+    bleeper = Bleeper(folder, SameForAll(Ears(), Voice()))
     work = asyncio.create_task(bleeper.run())
     bleeper.ended("rec_1")
     async with asyncio.timeout(10):
@@ -251,7 +252,7 @@ async def test_a_number_that_real_people_said_cannot_be_recognised_any_more(
     await recorded(folder, None, caller=caller)
     stt = open_whisper("whisper:///", models=model_store)
     try:
-        bleeper = Bleeper(folder, stt)
+        bleeper = Bleeper(folder, SameForAll(stt, Voice()))
         bleeper.ended("rec_1")
         assert await bleeper.run_all() == 1
         after = (folder / "rec_1" / "caller.pcm").read_bytes()
@@ -266,9 +267,9 @@ async def test_a_number_that_real_people_said_cannot_be_recognised_any_more(
 
 
 async def test_a_call_with_a_bleeper_leaves_a_recording_that_becomes_final_after_it(tmp_path: Path) -> None:
-    bleeper = Bleeper(tmp_path, Ears())
+    bleeper = Bleeper(tmp_path, SameForAll(Ears(), Voice()))
     ears = Heard(Script())
-    parts = VoiceParts(ears, Voice(), Vad(ears), Judge(ears), OpeningBrain(), LoopClock())  # type: ignore[arg-type]
+    parts = VoiceParts(SameForAll(ears, Voice()), Vad(ears), Judge(ears), OpeningBrain(), LoopClock())  # type: ignore[arg-type]
     admitted = Sessions(parts, recordings=tmp_path, bleeper=bleeper)
     session = await admitted.open(CALLER, SessionSettings(), None, "default")
     session.on_frame(noise(1.0, RATE_HZ))

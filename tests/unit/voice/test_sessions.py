@@ -14,6 +14,7 @@ from voiceagent.domain.conversation import Conversation
 from voiceagent.domain.identity import DEFAULT_TENANT_ID, Principal
 from voiceagent.kit.errors import Unavailable
 from voiceagent.ports.services import OpenedConversation
+from voiceagent.ports.speech import SameForAll
 from voiceagent.voice.messages import SessionSettings
 from voiceagent.voice.sessions import SessionLimits, Sessions
 from voiceagent.voice.stage import VoiceParts
@@ -29,7 +30,7 @@ class OpeningBrain(Brain):
 
 def sessions(recordings: Path | None = None, **limits: int) -> Sessions:
     ears = Ears(Script())
-    parts = VoiceParts(ears, Voice(), Vad(ears), Judge(ears), OpeningBrain(), LoopClock())  # type: ignore[arg-type]
+    parts = VoiceParts(SameForAll(ears, Voice()), Vad(ears), Judge(ears), OpeningBrain(), LoopClock())  # type: ignore[arg-type]
     return Sessions(parts, recordings=recordings, limits=SessionLimits(**limits))
 
 

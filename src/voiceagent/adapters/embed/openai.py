@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
-from voiceagent.kit.errors import Misconfigured, Problem, Unavailable
+from voiceagent.kit.calls.outbound import Outbound, guarded
+from voiceagent.kit.errors import Misconfigured, Problem, RateLimited, Unavailable
 from voiceagent.ports.embed import EmbedCapabilities
 
 BATCH = 64
@@ -20,10 +21,10 @@ _QUERY_TIMEOUT_S = 5.0
 _DEFAULT_DIMENSIONS = {"text-embedding-3-small": 1536, "text-embedding-3-large": 3072}
 
 
-def open_embed(url: str, *, api_key: str | None = None) -> OpenAiEmbedder:
+def open_embed(url: str, *, api_key: str | None = None, outbound: Outbound | None = None) -> OpenAiEmbedder:
     """The embedder for `openai+http(s)://host/v1?model=NAME&dimensions=N[&max_tokens=N]`.
 
-    api_key: None reads OPENAI_API_KEY. Raises Misconfigured `bad_url` when model or dimensions are missing.
+    api_key: None reads OPENAI_API_KEY.  outbound: where calls may go. Raises Misconfigured `bad_url` when model or dimensions are missing.
     """
     parts = urlsplit(url)
     options = parse_qs(parts.query)
@@ -36,13 +37,17 @@ def open_embed(url: str, *, api_key: str | None = None) -> OpenAiEmbedder:
     if not raw_tokens.isdigit():
         raise Misconfigured("bad_url", "max_tokens must be a whole number")
     capabilities = EmbedCapabilities(model=model, dimensions=int(raw_dimensions), max_tokens=int(raw_tokens))
-    return OpenAiEmbedder(endpoint, capabilities, api_key or os.environ.get("OPENAI_API_KEY", ""))
+    key = os.environ.get("OPENAI_API_KEY", "") if api_key is None else api_key
+    return OpenAiEmbedder(endpoint, capabilities, key, outbound)
 
 
 class OpenAiEmbedder:
     """One connection pool to one server. Questions have a place of their own beside the batches of passages."""
 
-    def __init__(self, endpoint: str, capabilities: EmbedCapabilities, api_key: str = "") -> None:
+    def __init__(
+        self, endpoint: str, capabilities: EmbedCapabilities, api_key: str = "", outbound: Outbound | None = None
+    ) -> None:
+        self._outbound = outbound
         self._endpoint = endpoint
         self._capabilities = capabilities
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
@@ -74,7 +79,7 @@ class OpenAiEmbedder:
 
     async def _call(self, texts: tuple[str, ...], timeout_s: float) -> list[tuple[float, ...]]:
         if self._session is None:
-            self._session = aiohttp.ClientSession(headers=self._headers)
+            self._session = aiohttp.ClientSession(headers=self._headers, connector=guarded(self._outbound))
         body = {
             "model": self._capabilities.model,
             "input": [text or " " for text in texts],  # servers refuse an empty input
@@ -86,7 +91,7 @@ class OpenAiEmbedder:
                 self._endpoint, json=body, timeout=timeout, allow_redirects=False
             ) as response:
                 if response.status != 200:
-                    raise _refused(response.status)
+                    raise _refused(response)
                 answer = await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise Unavailable("embed_unavailable", "the embeddings server does not answer") from error
@@ -113,7 +118,12 @@ def _unit(raw: Any) -> tuple[float, ...]:
     return tuple(value / length for value in values)
 
 
-def _refused(status: int) -> Problem:
+def _refused(response: aiohttp.ClientResponse) -> Problem:
+    status = response.status
     if status in (401, 403):
         return Misconfigured("embed_credentials", "the embeddings server refuses the credentials")
+    if status == 429:
+        after = response.headers.get("Retry-After", "")
+        wait_s = float(after) if after.isdecimal() and len(after) < 6 else None
+        return RateLimited("embed_rate_limited", "the embeddings server asks to wait", retry_after_s=wait_s)
     return Unavailable("embed_unavailable", f"the embeddings server answered {status}")

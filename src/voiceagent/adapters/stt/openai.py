@@ -14,6 +14,7 @@ import numpy as np
 
 from voiceagent.adapters.stt.audio import MIN_S, checked
 from voiceagent.domain.audio import SAMPLE_BYTES, SPEECH_RATE_HZ, Transcript, Word
+from voiceagent.kit.calls.outbound import Outbound, guarded
 from voiceagent.kit.errors import InvalidInput, Misconfigured, Problem, RateLimited, TooLarge, Unavailable
 from voiceagent.ports.stt import SttCapabilities
 
@@ -36,10 +37,11 @@ class SttServer:
     max_s: float = MAX_S
 
 
-def open_stt(url: str, *, api_key: str | None = None) -> OpenAiStt:
+def open_stt(url: str, *, api_key: str | None = None, outbound: Outbound | None = None) -> OpenAiStt:
     """The recogniser for `openai+http(s)://host/v1?model=NAME[&verbose=0][&max_s=600][&key_env=NAME]`.
 
-    key_env: the environment variable with the key, OPENAI_API_KEY without it. Raises Misconfigured `bad_stt_url`.
+    key_env: the environment variable with the key, OPENAI_API_KEY without it; read when api_key is None.  outbound: where calls may go.
+    Raises Misconfigured `bad_stt_url`.
     """
     parts = urlsplit(url)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
@@ -48,13 +50,15 @@ def open_stt(url: str, *, api_key: str | None = None) -> OpenAiStt:
         raise Misconfigured("bad_stt_url", "the speech server's URL is openai+https://host/v1?model=NAME")
     endpoint = f"{parts.scheme.removeprefix('openai+')}://{parts.netloc}{parts.path.rstrip('/')}/audio/transcriptions"
     server = SttServer(endpoint, model, options.get("verbose", "1") != "0", float(max_s))
-    return OpenAiStt(server, api_key or os.environ.get(options.get("key_env", "OPENAI_API_KEY"), ""))
+    key = os.environ.get(options.get("key_env", "OPENAI_API_KEY"), "") if api_key is None else api_key
+    return OpenAiStt(server, key, outbound)
 
 
 class OpenAiStt:
     """One connection pool to one server."""
 
-    def __init__(self, server: SttServer, api_key: str = "") -> None:
+    def __init__(self, server: SttServer, api_key: str = "", outbound: Outbound | None = None) -> None:
+        self._outbound = outbound
         self._server = server
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._capabilities = SttCapabilities(server.model, (), words=server.verbose, max_s=server.max_s)
@@ -100,7 +104,7 @@ class OpenAiStt:
 
     async def _ask(self, form: aiohttp.FormData, within_s: float) -> dict[str, Any]:
         if self._http is None:
-            self._http = aiohttp.ClientSession(headers=self._headers)
+            self._http = aiohttp.ClientSession(headers=self._headers, connector=guarded(self._outbound))
         timeout = aiohttp.ClientTimeout(total=within_s, sock_connect=CONNECT_S)
         try:
             async with self._http.post(

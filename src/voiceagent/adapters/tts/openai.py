@@ -12,6 +12,7 @@ import aiohttp
 from voiceagent.adapters.tts.requests import check_speed, closed
 from voiceagent.adapters.tts.spoken_text import spoken
 from voiceagent.domain.audio import SAMPLE_BYTES, Speech
+from voiceagent.kit.calls.outbound import Outbound, guarded
 from voiceagent.kit.errors import InvalidInput, Misconfigured, RateLimited, Unavailable
 from voiceagent.ports.tts import TtsCapabilities
 
@@ -39,7 +40,8 @@ class SpeechServer:
 class OpenAiTts:
     """One connection pool to one server. Voices beyond the listed ones are passed on: the server knows its own."""
 
-    def __init__(self, server: SpeechServer, api_key: str = "") -> None:
+    def __init__(self, server: SpeechServer, api_key: str = "", outbound: Outbound | None = None) -> None:
+        self._outbound = outbound
         self._server = server
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._capabilities = TtsCapabilities(server.model, server.rate_hz, server.voices, ())
@@ -79,7 +81,8 @@ class OpenAiTts:
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
             wait = aiohttp.ClientTimeout(total=TOTAL_S, connect=CONNECT_S, sock_read=SILENCE_S)
-            self._http = aiohttp.ClientSession(headers=self._headers, timeout=wait)
+            connector = guarded(self._outbound)
+            self._http = aiohttp.ClientSession(headers=self._headers, timeout=wait, connector=connector)
         return self._http
 
     async def _pieces(self, response: aiohttp.ClientResponse, text: str, speed: float) -> AsyncIterator[Speech]:
@@ -146,10 +149,11 @@ def _retry_after_s(response: aiohttp.ClientResponse) -> float | None:
     return float(value) if value.isdecimal() and len(value) < 6 else None
 
 
-def open_tts(url: str, *, api_key: str | None = None) -> OpenAiTts:
+def open_tts(url: str, *, api_key: str | None = None, outbound: Outbound | None = None) -> OpenAiTts:
     """The voice for `openai+http(s)://host/v1?model=NAME&voice=NAME[,NAME][&rate_hz=24000][&key_env=NAME]`.
 
-    api_key: None reads the environment variable that key_env names (OPENAI_API_KEY). Raises Misconfigured `bad_url`.
+    api_key: None reads the environment variable that key_env names (OPENAI_API_KEY).  outbound: where calls may go.
+    Raises Misconfigured `bad_url`.
     """
     parts = urlsplit(url)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
@@ -161,4 +165,4 @@ def open_tts(url: str, *, api_key: str | None = None) -> OpenAiTts:
         )
     endpoint = f"{parts.scheme.removeprefix('openai+')}://{parts.netloc}{parts.path.rstrip('/')}/audio/speech"
     key = api_key if api_key is not None else os.environ.get(options.get("key_env", "OPENAI_API_KEY"), "")
-    return OpenAiTts(SpeechServer(endpoint, options["model"], voices, int(rate)), key)
+    return OpenAiTts(SpeechServer(endpoint, options["model"], voices, int(rate)), key, outbound)

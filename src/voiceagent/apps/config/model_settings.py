@@ -26,7 +26,9 @@ class SttSettings(Area):
     url: DataUrl = Field(
         "whisper:///", description="whisper:/// (bundled), whisper:///FOLDER, openai+https://HOST/v1?model=..."
     )
-    fallback_url: str = Field("", description="Asked when the first does not answer; empty for none.")
+    fallback_url: str = Field(
+        "", description="Asked when the first does not answer; empty for none. Both may say more (docs/providers.md)."
+    )
 
 
 class TtsSettings(Area):
@@ -34,7 +36,8 @@ class TtsSettings(Area):
 
     url: DataUrl = Field("hibari:///", description="hibari:///, piper:///, openai+https://HOST/v1?model=...&voice=...")
     fallback_url: str = Field(
-        "", description="Speaks when the first does not begin; it should have the same rate; empty for none."
+        "",
+        description="Speaks when the first does not begin, at the first's rate; empty for none. Both may say more (docs/providers.md).",
     )
 
 
@@ -53,16 +56,16 @@ class EmbedSettings(Area):
 
 
 class RoutingSettings(Area):
-    """Which language model answers: that of [llm], its fall-back, these, and those that were added at run time (`voiceagent providers`)."""
+    """Which model answers, hears, speaks or embeds: that of its area, its fall-back, these, and those added at run time (docs/providers.md)."""
 
     providers: Strings = Field(
         (),
-        description="Further providers, comma-separated: LLM URLs that may also say name, role, priority, price_in and price_out "
-        "(US dollars per million tokens), tenant, agent, language, patience_s, unload_after_s.",
+        description="Further providers, comma-separated: URLs that may also say kind (llm, stt, tts, embed), name, role, priority, price_in "
+        "and price_out (US dollars per million tokens), tenant, agent, language, concurrency, patience_s, unload_after_s.",
     )
     policy: Literal["priority", "cost", "latency"] = Field(
         "priority",
-        description="What decides between providers of a role that are well: priority, price or first token.",
+        description="What decides between providers that are well: priority, price or the time to a first result.",
     )
     allowed_hosts: Strings = Field(
         (),
@@ -70,7 +73,8 @@ class RoutingSettings(Area):
         "with or without TLS; public ones may always, with TLS.",
     )
     local_models: bool = Field(
-        False, description="Providers added at run time may name model files of this machine (llamacpp, transformers)."
+        False,
+        description="Providers added at run time may name models of this machine (llamacpp, transformers, whisper, piper...).",
     )
     tokens_per_month: int = Field(
         0, ge=0, description="Tokens that an organisation may use in a calendar month. 0: no limit."

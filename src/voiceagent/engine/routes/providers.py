@@ -1,11 +1,10 @@
-"""/api/v1/providers: language models, added, changed, tried, loaded and removed while the platform runs. For who runs the platform."""
+"""/api/v1/providers: models of language, speech and embeddings, added, changed, tried and removed while the platform runs. For who runs it."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
 import time
-from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -13,11 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from voiceagent.domain.conversation import Message
 from voiceagent.domain.identity import Principal
-from voiceagent.domain.provider import Provider, checked
-from voiceagent.engine.routing.registry import OWNER_TENANT_ID, Registry
-from voiceagent.engine.routing.slot import Slot
+from voiceagent.domain.provider import Kind, Provider, checked, default_roles
+from voiceagent.engine.routing.registry import OWNER_TENANT_ID, Registry, Slot
 from voiceagent.kit.errors import Conflict, Forbidden, InvalidInput, Misconfigured, NotFound, Problem
-from voiceagent.ports.llm import ChatRequest, TextDelta
 from voiceagent.web.app import Router
 from voiceagent.web.auth import require
 from voiceagent.web.deeds import deed
@@ -27,6 +24,7 @@ Reader = Annotated[Principal, Depends(require("settings:read"))]
 Writer = Annotated[Principal, Depends(require("settings:write"))]
 Words = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=100)]
 _TEST_S = 10.0
+_TOLD = ("context_tokens", "tools", "languages", "words", "voices", "rate_hz", "dimensions")
 _LOAD_S = 60.0
 
 
@@ -40,12 +38,17 @@ class ProviderSettings(BaseModel):
 
     url: str = Field(min_length=1, max_length=2000)
     api_key: SecretStr | None = Field(None, max_length=2000)
-    roles: Words = Field(default_factory=lambda: ["chat"])
+    roles: Words | None = Field(None, description="Of a language model; `chat` unless told.")
     tenants: Words = Field(default_factory=list)
     agents: Words = Field(default_factory=list)
     languages: Words = Field(default_factory=list)
     priority: int = Field(100, ge=0, le=1_000_000)
-    price_in: float = Field(0.0, ge=0, le=1_000_000, description="US dollars per million tokens of prompt.")
+    price_in: float = Field(
+        0.0,
+        ge=0,
+        le=1_000_000,
+        description="US dollars per million tokens of prompt (llm, embed), per hour of sound (stt), per million characters (tts).",
+    )
     price_out: float = Field(0.0, ge=0, le=1_000_000, description="US dollars per million tokens of answer.")
     concurrency: int = Field(0, ge=0, le=1_000_000)
     patience_s: float = Field(1.5, ge=0, le=60)
@@ -54,27 +57,38 @@ class ProviderSettings(BaseModel):
 
 
 class NewProvider(ProviderSettings):
-    """One that is not there yet."""
+    """One that is not there yet. kind: llm, stt (speech recognition), tts (speech out) or embed (embeddings); it never changes."""
 
     name: str = Field(min_length=1, max_length=200)
+    kind: Kind = "llm"
 
 
 class Abilities(BaseModel):
-    """What the model can do. vision: nothing here sends pictures yet."""
+    """What the model can do, where its kind can: null is said of what does not concern it. vision: nothing here sends pictures yet."""
 
     model: str
-    context_tokens: int
-    tools: bool
-    streaming: bool = True
-    vision: bool = False
     local: bool
     concurrency: int
+    context_tokens: int | None = None
+    tools: bool | None = None
+    streaming: bool | None = None
+    vision: bool | None = None
+    languages: list[str] | None = None
+    words: bool | None = None
+    voices: list[str] | None = None
+    rate_hz: int | None = None
+    dimensions: int | None = None
 
 
 class ProviderView(BaseModel):
-    """A provider and how it does at the engine that answers. state: closed (calls go out), open (it rests), half_open, failed (could not be opened)."""
+    """A provider and how it does at the engine that answers.
+
+    state: closed (calls go out), open (it rests), half_open, failed (could not be opened), elsewhere (other processes ask it).
+    first_token_ms: to the first token, words, sound or vectors.
+    """
 
     name: str
+    kind: Kind
     url: str
     source: str
     has_key: bool
@@ -135,7 +149,7 @@ def _add_changes(router: Router, registry: Registry) -> None:
     @once()
     async def add_provider(given: NewProvider, request: Request, caller: Writer) -> ProviderView:
         _only_operators(caller)
-        provider = _provider(given.name, given, "")
+        provider = _provider(given.name, given.kind, given, "")
         await _try_out(registry, provider)
         async with store.begin(OWNER_TENANT_ID) as work:
             if any(one.name == provider.name for one in await work.routing.providers.all()):
@@ -149,10 +163,11 @@ def _add_changes(router: Router, registry: Registry) -> None:
     async def replace_provider(name: str, given: ProviderSettings, request: Request, caller: Writer) -> ProviderView:
         _only_operators(caller)
         before = await _stored(registry, name)
+        kind = before.kind if before is not None else "llm"
         if before is None and not registry.fixed(name):
             raise NotFound("provider_not_found", "there is no such provider", param="name")
         kept = before.api_key if before is not None and _place(before.url) == _place(given.url) else ""
-        provider = _provider(name, given, kept)
+        provider = _provider(name, kind, given, kept)
         await _try_out(registry, provider)
         async with store.begin(OWNER_TENANT_ID) as work:
             await work.routing.providers.get(name)
@@ -177,25 +192,25 @@ def _add_deeds(router: Router, registry: Registry) -> None:
     @router.post("/{name:path}/test")
     async def test_provider(name: str, caller: Writer) -> Tried:
         _only_operators(caller)
-        return await _tried(registry.slot(name))
+        return await _tried(registry, await _known(registry, name))
 
     @router.post("/{name:path}/load")
     async def load_provider(name: str, request: Request, caller: Writer) -> ProviderView:
         _only_operators(caller)
         slot = registry.slot(name)
+        await _note(registry, request, "provider_loaded", name)
         async with asyncio.timeout(_LOAD_S):
             await slot.load()
             await slot.warm((Message("user", "Hello"),))
-        await _note(registry, request, "provider_loaded", name)
         return _view(registry, slot.provider)
 
     @router.post("/{name:path}/unload")
     async def unload_provider(name: str, request: Request, caller: Writer) -> ProviderView:
         _only_operators(caller)
         slot = registry.slot(name)
+        await _note(registry, request, "provider_unloaded", name)
         if not await slot.unload() and slot.loaded:
             raise Conflict("provider_busy", "the model is answering now, or cannot be loaded again")
-        await _note(registry, request, "provider_unloaded", name)
         return _view(registry, slot.provider)
 
 
@@ -217,7 +232,7 @@ async def _stored(registry: Registry, name: str) -> Provider | None:
 async def _all(registry: Registry) -> list[ProviderView]:
     async with registry.store.begin(OWNER_TENANT_ID, read_only=True) as work:
         stored = await work.routing.providers.all()
-    providers = {slot.provider.name: slot.provider for slot in registry.router.slots.values()}
+    providers = registry.elsewhere | {name: slot.provider for name, slot in registry.slots.items()}
     providers |= {one.name: one for one in stored if not registry.fixed(one.name)}
     return [_view(registry, one) for one in sorted(providers.values(), key=lambda one: one.priority)]
 
@@ -230,11 +245,12 @@ async def _try_out(registry: Registry, provider: Provider) -> None:
         raise InvalidInput("bad_provider", problem.message, param="url") from problem
 
 
-def _provider(name: str, given: ProviderSettings, key: str) -> Provider:
+def _provider(name: str, kind: Kind, given: ProviderSettings, key: str) -> Provider:
     key = key if given.api_key is None else given.api_key.get_secret_value()
-    fields = given.model_dump(exclude={"name", "api_key"})
+    fields = given.model_dump(exclude={"name", "kind", "api_key"})
+    fields["roles"] = list(default_roles(kind)) if given.roles is None else given.roles
     lists = {field: tuple(value) for field, value in fields.items() if isinstance(value, list)}
-    return checked(Provider(name=name, api_key=key, stored=True, **fields | lists))
+    return checked(Provider(name=name, kind=kind, api_key=key, stored=True, **fields | lists))
 
 
 def _place(url: str) -> str:
@@ -253,17 +269,17 @@ def _told(provider: Provider) -> dict[str, str | int | bool | None]:
 
 
 def _view(registry: Registry, provider: Provider) -> ProviderView:
-    slot = registry.router.slots.get(provider.name)
+    slot = registry.slots.get(provider.name)
     plain: dict[str, Any] = dataclasses.asdict(provider)
     for hidden in ("api_key", "stored"):
         del plain[hidden]
-    first_s = slot.first_token_s if slot else None
+    first_s = slot.first_s if slot else None
     return ProviderView(
         **plain,
         source="store" if provider.stored else "settings",
         has_key=bool(provider.api_key),
         capabilities=_abilities(slot) if slot else None,
-        state=slot.state if slot else "failed",
+        state=slot.state if slot else "failed" if provider.kind in registry.targets else "elsewhere",
         loaded=slot.loaded if slot else False,
         running=slot.running if slot else 0,
         first_token_ms=None if first_s is None else round(first_s * 1000, 1),
@@ -275,24 +291,31 @@ def _abilities(slot: Slot) -> Abilities:
     known = slot.capabilities
     return Abilities(
         model=known.model,
-        context_tokens=known.context_tokens,
-        tools=known.tools,
-        local=known.local,
-        concurrency=slot.provider.concurrency or known.concurrency,
+        local=getattr(known, "local", slot.provider.local),
+        concurrency=slot.provider.concurrency or getattr(known, "concurrency", 0),
+        streaming=True if slot.provider.kind == "llm" else None,
+        vision=False if slot.provider.kind == "llm" else None,
+        **{name: getattr(known, name) for name in _TOLD if hasattr(known, name)},
     )
 
 
-async def _tried(slot: Slot) -> Tried:
-    """One short question, past the router: also of a provider that rests."""
+async def _known(registry: Registry, name: str) -> Provider:
+    """The provider of that name, here or elsewhere. Raises NotFound `provider_not_found`."""
+    here = registry.slots.get(name)
+    found = here.provider if here is not None else registry.elsewhere.get(name) or await _stored(registry, name)
+    if found is None:
+        raise NotFound("provider_not_found", "there is no such provider", param="name")
+    return found
+
+
+async def _tried(registry: Registry, provider: Provider) -> Tried:
+    """One short call, past everything that chooses: also of a provider that rests."""
     begun_s = time.monotonic()
-    question = ChatRequest((Message("user", "Say hello."),), max_output_tokens=8, deadline_s=_TEST_S)
     try:
-        async with asyncio.timeout(_TEST_S + 1), aclosing(slot.stream(question)) as deltas:
-            async for delta in deltas:
-                if isinstance(delta, TextDelta):
-                    return Tried(well=True, first_token_ms=round((time.monotonic() - begun_s) * 1000, 1))
+        async with asyncio.timeout(_TEST_S + 1):
+            await registry.trial(provider, _TEST_S)
     except TimeoutError:
-        return Tried(well=False, code="llm_deadline")
+        return Tried(well=False, code="provider_deadline")
     except Problem as problem:
         return Tried(well=False, code=problem.code)
-    return Tried(well=False, code="llm_unavailable")
+    return Tried(well=True, first_token_ms=round((time.monotonic() - begun_s) * 1000, 1))

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from voiceagent.domain.identity import Principal
 from voiceagent.domain.provider import NANOS, Used
-from voiceagent.engine.routing.ledger import BUDGET_SETTING, budget_of
+from voiceagent.engine.routing.ledger import BUDGET_SETTING, Ledger, budget_of
 from voiceagent.engine.routing.registry import OWNER_TENANT_ID, Registry
 from voiceagent.kit.errors import Forbidden, InvalidInput, NotFound
 from voiceagent.web.app import Router
@@ -54,7 +54,7 @@ class UsageView(BaseModel):
     rows: list[UsedView]
 
 
-def usage_routes(registry: Registry) -> Router:
+def usage_routes(registry: Registry, ledger: Ledger | None) -> Router:
     """What was used, and what may be."""
     router = Router(prefix="/api/v1/usage")
     store = registry.store
@@ -64,7 +64,6 @@ def usage_routes(registry: Registry) -> Router:
         month = datetime.now(UTC).strftime("%Y-%m-01")
         if since is not None and not _DAY.fullmatch(since):
             raise InvalidInput("bad_day", "write a day as 2026-11-01", param="since")
-        ledger = registry.router.ledger
         if ledger is not None:
             await ledger.flush()
         async with store.begin(caller.tenant_id, may_lag=True) as work:
@@ -99,8 +98,8 @@ def usage_routes(registry: Registry) -> Router:
             await work.audit.append(
                 deed(request, "budget_set", tenant_id, tokens=given.tokens, cost_cents=round(given.cost * 100))
             )
-        if registry.router.ledger is not None:
-            registry.router.ledger.forget(tenant_id)
+        if ledger is not None:
+            ledger.forget(tenant_id)
         return given
 
     return router

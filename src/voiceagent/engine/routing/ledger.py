@@ -23,6 +23,9 @@ _tokens = counter("voiceagent_llm_tokens_total", "Tokens of language models.", (
 _cost = counter(
     "voiceagent_llm_cost_dollars_total", "What language models cost, by their providers' prices.", ("model",)
 )
+_other_cost = counter(
+    "voiceagent_provider_cost_dollars_total", "What speech costs, by its providers' prices.", ("kind", "provider")
+)
 
 BUDGET_SETTING = "model_budget"
 FLUSH_EVERY_S = 1.0
@@ -124,8 +127,16 @@ class Ledger:
         if not tenant_id:
             return
         day = self._clock.now().strftime("%Y-%m-%d")
-        key = (tenant_id, day, provider.name)
-        used = Used(day, provider.name, 1, usage.prompt_tokens, usage.completion_tokens, cost_nanos)
+        self._add(tenant_id, Used(day, provider.name, 1, usage.prompt_tokens, usage.completion_tokens, cost_nanos))
+
+    def note_cost(self, tenant_id: str, provider: Provider, cost_nanos: int) -> None:
+        """Count one call of a provider of speech; it counts against the same budget."""
+        _other_cost.labels(provider.kind, provider.name).inc(cost_nanos / 1e9)
+        if tenant_id:
+            self._add(tenant_id, Used(self._clock.now().strftime("%Y-%m-%d"), provider.name, 1, cost_nanos=cost_nanos))
+
+    def _add(self, tenant_id: str, used: Used) -> None:
+        key = (tenant_id, used.day, used.provider)
         self._pending[key] = self._pending[key].plus(used) if key in self._pending else used
 
     async def flush(self) -> None:

@@ -10,7 +10,8 @@ from dataclasses import replace
 import structlog
 
 from voiceagent.domain.provider import DEFAULT_ROLE, Asker, Provider, serves
-from voiceagent.engine.routing.choice import Policy, able, patience_s, ranked
+from voiceagent.domain.routing.choice import Policy, ranked
+from voiceagent.engine.routing.choice import able, patience_s
 from voiceagent.engine.routing.ledger import Ledger
 from voiceagent.engine.routing.slot import OpenModel, Slot
 from voiceagent.kit.clock import Clock, SystemClock
@@ -82,6 +83,9 @@ class Router:
         self.slots[provider.name] = Slot(provider, model, self._clock, reopen)
         return before
 
+    def check(self, provider: Provider, model: LanguageModel) -> None:
+        """Any language model may stand beside the others."""
+
     def remove(self, name: str) -> Slot | None:
         """Ask this provider no more; retire what is returned."""
         return self.slots.pop(name, None)
@@ -139,7 +143,7 @@ class Router:
     def _candidates(self, name: str, request: ChatRequest, asker: Asker) -> list[Slot]:
         """Those who can do it; when nobody can, all: the first of them says what is wrong."""
         slots = [self.slots[one] for one in self.resolve(name, asker)]
-        return [slot for slot in slots if able(slot.standing(), request)] or slots
+        return [slot for slot in slots if able(slot.capabilities, request)] or slots
 
     async def _try(self, slot: Slot, request: ChatRequest, asker: Asker) -> Started:
         model = slot.provider.name

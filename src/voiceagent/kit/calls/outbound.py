@@ -8,6 +8,7 @@ import socket
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from aiohttp import TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
@@ -45,8 +46,11 @@ class Outbound:
 
     def check(self, url: str) -> None:
         """Look at a URL before it is kept; names are looked up at each call. Raises InvalidInput `address_refused`."""
-        parts = urlsplit(url)
-        host = parts.hostname or ""
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname or "", parts.port
+        except ValueError as failure:
+            raise _refused("the address is not a URL") from failure
         address = address_of(host)
         odd = not host or not host.isascii() or parts.username is not None or parts.password is not None
         if odd or (address is None and _looks_like_an_address(host)):
@@ -82,6 +86,11 @@ class GuardedResolver(AbstractResolver):
     async def close(self) -> None:
         if self._inner is not None:
             await self._inner.close()
+
+
+def guarded(outbound: Outbound | None) -> TCPConnector | None:
+    """What a session connects with: to nothing that `outbound` refuses. None for the default, where the operator wrote the address."""
+    return None if outbound is None else TCPConnector(resolver=GuardedResolver(outbound))
 
 
 def address_of(host: str) -> Address | None:

@@ -16,11 +16,13 @@ import structlog
 
 from voiceagent.domain.audio import SAMPLE_BYTES, SPEECH_RATE_HZ, Word
 from voiceagent.domain.pii.bleep import Interval, words_to_bleep
+from voiceagent.domain.provider import Asker
 from voiceagent.domain.recording import ABOUT_FILE, RAW_FILE, RecordingAbout, unpacked
 from voiceagent.kit.crypto_envelope import WrappingKey
 from voiceagent.kit.crypto_frames import SealedFrames, opened_frames
 from voiceagent.kit.errors import Problem
 from voiceagent.ports.keys import Keys
+from voiceagent.ports.speech import SpeechProviders
 from voiceagent.ports.stt import SpeechToText
 from voiceagent.voice.bleep.spoken import utterances
 from voiceagent.voice.bleep.tone import bleeped, shape_of
@@ -54,7 +56,7 @@ class Bleeper:
     """
 
     folder: Path
-    stt: SpeechToText
+    speech: SpeechProviders
     keys: Keys | None = None
     now_s: Callable[[], float] = time.time
     _ended: set[str] = field(default_factory=set)
@@ -101,32 +103,35 @@ class Bleeper:
         about = unpacked(await asyncio.to_thread((path / ABOUT_FILE).read_bytes))
         keys = await self.keys.of(about.tenant_id) if self.keys is not None else None
         files = await asyncio.to_thread(_read, path, about, keys.keys if keys is not None else {})
+        stt = self.speech.hearing(Asker(about.tenant_id))
         for name in SOUND:
             if files.data.get(name):
-                intervals = await self._intervals(files.data[name], files.rates_hz[name])
+                intervals = await _intervals(stt, files.data[name], files.rates_hz[name])
                 files.data[name] = await asyncio.to_thread(bleeped, files.data[name], intervals, files.rates_hz[name])
         place = ("recording", about.tenant_id, path.name)
         seal = SealedFrames(keys.active, *place) if keys is not None else None
         await asyncio.to_thread(_write, files, seal)
 
-    async def _intervals(self, pcm: bytes, rate_hz: int) -> tuple[Interval, ...]:
-        speech = pcm if rate_hz == SPEECH_RATE_HZ else await asyncio.to_thread(_resampled, pcm, rate_hz)
-        words, unheard = await self._recognised(speech)
-        return (*await asyncio.to_thread(words_to_bleep, words), *unheard)
 
-    async def _recognised(self, speech: bytes) -> tuple[list[Word], list[Interval]]:
-        """The words, and the parts with sound of which no word was understood: nobody can say what is in them."""
-        words: list[Word] = []
-        unheard: list[Interval] = []
-        for start_s, part in await asyncio.to_thread(lambda: list(utterances(speech))):
-            async for piece in transcribe(self.stt, part, Hints(words=True)):
-                at_s = start_s + piece.start_s
-                if not piece.words:
-                    if piece.transcript.text.strip():
-                        raise ValueError("words without times")
-                    unheard.append(Interval(at_s, at_s + piece.duration_s, ()))
-                words += (Word(word.text, word.start_s + start_s, word.end_s + start_s) for word in piece.words)
-        return words, unheard
+async def _intervals(stt: SpeechToText, pcm: bytes, rate_hz: int) -> tuple[Interval, ...]:
+    speech = pcm if rate_hz == SPEECH_RATE_HZ else await asyncio.to_thread(_resampled, pcm, rate_hz)
+    words, unheard = await _recognised(stt, speech)
+    return (*await asyncio.to_thread(words_to_bleep, words), *unheard)
+
+
+async def _recognised(stt: SpeechToText, speech: bytes) -> tuple[list[Word], list[Interval]]:
+    """The words, and the parts with sound of which no word was understood: nobody can say what is in them."""
+    words: list[Word] = []
+    unheard: list[Interval] = []
+    for start_s, part in await asyncio.to_thread(lambda: list(utterances(speech))):
+        async for piece in transcribe(stt, part, Hints(words=True)):
+            at_s = start_s + piece.start_s
+            if not piece.words:
+                if piece.transcript.text.strip():
+                    raise ValueError("words without times")
+                unheard.append(Interval(at_s, at_s + piece.duration_s, ()))
+            words += (Word(word.text, word.start_s + start_s, word.end_s + start_s) for word in piece.words)
+    return words, unheard
 
 
 def _resampled(pcm: bytes, rate_hz: int) -> bytes:

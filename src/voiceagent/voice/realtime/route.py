@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Query, WebSocket
 
 from voiceagent.domain.agent import DEFAULT_AGENT_ID
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.provider import Asker
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.errors import NotFound
+from voiceagent.ports.speech import SpeechProviders
 from voiceagent.voice.realtime.connection import Connection, ConnectionLimits, Terms
 from voiceagent.voice.realtime.contract import OpenSession
+from voiceagent.voice.routes.long_audio import words_of
 from voiceagent.voice.wire.config import SessionConfig
 from voiceagent.web.app import Router
 from voiceagent.web.auth import require
@@ -23,14 +26,10 @@ SUBPROTOCOL = "realtime"
 
 @dataclass(frozen=True, slots=True)
 class RealtimeParts:
-    """What the realtime route needs.
-
-    voices: names that the text-to-speech adapter knows.  recognise: words of s16le mono 16 kHz of any length.
-    """
+    """What the realtime route needs."""
 
     open_session: OpenSession
-    voices: tuple[str, ...]
-    recognise: Callable[[bytes], Awaitable[str]]
+    speech: SpeechProviders
     clock: Clock = field(default_factory=SystemClock)
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
 
@@ -62,14 +61,17 @@ def realtime_routes(parts: RealtimeParts) -> Router:
     ) -> None:
         if target.call_id:
             raise NotFound("call_not_found", "There is no such call.", param="call_id")
+        asker = Asker(principal.tenant_id, target.agent_id)
+        voices = parts.speech.voice(asker).capabilities.voices
         config = SessionConfig.opened(
-            model=target.model, voices=parts.voices, transcription_only=target.intent == "transcription"
+            model=target.model, voices=voices, transcription_only=target.intent == "transcription"
         )
         session = await parts.open_session(principal, config.settings(), target.conversation_id, target.agent_id)
         try:
             offered = socket.scope.get("subprotocols") or ()
             await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-            terms = Terms(parts.clock.now(), parts.recognise, target.extensions, parts.limits)
+            recognise = partial(words_of, parts.speech.hearing(asker))
+            terms = Terms(parts.clock.now(), recognise, target.extensions, parts.limits)
             await Connection(socket, session, config, terms).run()
         finally:
             await session.close("connection_over")

@@ -14,8 +14,10 @@ from starlette.responses import Response, StreamingResponse
 
 from voiceagent.domain.audio import WIRE_PCM
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.provider import Asker
 from voiceagent.kit.errors import InvalidInput
 from voiceagent.kit.offload import Offload
+from voiceagent.ports.speech import SpeechProviders
 from voiceagent.ports.tts import TextToSpeech
 from voiceagent.voice.codec import Encoder
 from voiceagent.voice.routes.names import check_model, own_voice
@@ -43,14 +45,13 @@ class SpeechRequest(BaseModel):
     stream_format: Literal["audio", "sse"] = "audio"
 
 
-def speech_routes(tts: TextToSpeech, encoding: Offload) -> Router:
+def speech_routes(speech: SpeechProviders, encoding: Offload) -> Router:
     """encoding: the pool in which files are encoded."""
     router = Router()
 
     @router.post("/v1/audio/speech", name="create_speech", response_class=Response)
-    async def create_speech(
-        request: SpeechRequest, _caller: Annotated[Principal, Depends(require("talk"))]
-    ) -> Response:
+    async def create_speech(request: SpeechRequest, caller: Annotated[Principal, Depends(require("talk"))]) -> Response:
+        tts = speech.voice(Asker(caller.tenant_id))
         check_model(request.model, tts.capabilities.model)
         stream = SoundStream(request.response_format)
         voice = request.voice if isinstance(request.voice, str) else request.voice.id

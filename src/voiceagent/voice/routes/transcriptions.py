@@ -12,8 +12,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from voiceagent.domain.audio import SPEECH_RATE_HZ, pcm_seconds
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.provider import Asker
 from voiceagent.kit.errors import Unsupported
-from voiceagent.ports.stt import SpeechToText
+from voiceagent.ports.speech import SpeechProviders
 from voiceagent.voice import files
 from voiceagent.voice.routes.captions import segment_object, segments_of, srt, vtt
 from voiceagent.voice.routes.long_audio import Hints, Piece, text_of, transcribe
@@ -43,15 +44,16 @@ class TranscriptionForm:
     ] = None
 
 
-def transcription_routes(stt: SpeechToText) -> Router:
-    """The two routes over one recogniser."""
+def transcription_routes(speech: SpeechProviders) -> Router:
+    """The two routes."""
     router = Router()
 
     @router.post("/v1/audio/transcriptions", name="create_transcription", response_class=Response)
     @body_limit(MAX_UPLOAD_BYTES)
     async def create_transcription(
-        file: Annotated[UploadFile, File()], form: Annotated[TranscriptionForm, Depends()], _caller: Caller
+        file: Annotated[UploadFile, File()], form: Annotated[TranscriptionForm, Depends()], caller: Caller
     ) -> Response:
+        stt = speech.hearing(Asker(caller.tenant_id, language=form.language or ""))
         check_model(form.model, stt.capabilities.model)
         if form.response_format == "diarized_json":
             message = "This installation cannot tell speakers apart."

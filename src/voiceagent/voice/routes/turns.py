@@ -12,10 +12,11 @@ from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from voiceagent.domain.agent import DEFAULT_AGENT_ID
+from voiceagent.domain.agent import DEFAULT_AGENT_ID, Agent
 from voiceagent.domain.audio import SPEECH_RATE_HZ, WIRE_RATE_HZ, pcm_seconds
 from voiceagent.domain.conversation import Citation, Message, Turn, TurnTimings, messages_of
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.provider import Asker
 from voiceagent.domain.reply import ReplyCitation, ReplyDone, ReplyRequest, ReplyText
 from voiceagent.domain.usage import TokenUsage
 from voiceagent.kit.clock import Clock, SystemClock
@@ -23,8 +24,7 @@ from voiceagent.kit.errors import InvalidInput, Problem, Unsupported
 from voiceagent.kit.ids import new_id
 from voiceagent.kit.offload import Offload
 from voiceagent.ports.services import Engine, OpenedConversation
-from voiceagent.ports.stt import SpeechToText
-from voiceagent.ports.tts import TextToSpeech
+from voiceagent.ports.speech import SpeechProviders
 from voiceagent.voice import files
 from voiceagent.voice.routes.long_audio import words_of
 from voiceagent.voice.routes.sound_stream import MEDIA_TYPES
@@ -42,8 +42,7 @@ MAX_QUESTION_S = 120.0
 class TurnParts:
     """What one turn goes through. encoding: the pool in which files are encoded."""
 
-    stt: SpeechToText
-    tts: TextToSpeech
+    speech: SpeechProviders
     engine: Engine
     encoding: Offload
     clock: Clock = field(default_factory=SystemClock)
@@ -163,7 +162,8 @@ class _Exchange:
         self.audio_problem: Problem | None = None
 
     async def run(self, pcm: bytes) -> TurnOut:
-        asked = await words_of(self._parts.stt, pcm, self._query.language)
+        asker = Asker(self._principal.tenant_id, self._query.agent_id, self._query.language or "")
+        asked = await words_of(self._parts.speech.hearing(asker), pcm, self._query.language)
         transcript_ms = self._ms()
         if not asked:
             raise InvalidInput("no_speech", "No words were recognised in this recording.", param="audio")
@@ -178,7 +178,7 @@ class _Exchange:
         await self._parts.engine.record(self._principal, turn)
         answer, turn = await self._answered(opened, turn)
         answer_ms = self._ms()
-        audio = await self._spoken(answer.text, opened.agent.voice)
+        audio = await self._spoken(answer.text, opened.agent)
         return TurnOut(
             conversation_id=turn.conversation_id,
             turn_id=turn.turn_id,
@@ -247,13 +247,15 @@ class _Exchange:
         answer.text = "".join(words).strip()
         return answer
 
-    async def _spoken(self, text: str, voice: str) -> AudioOut | None:
+    async def _spoken(self, text: str, agent: Agent) -> AudioOut | None:
         """The answer's sound; a failure here must not cost the caller the answer."""
         container = self._query.audio
         if container == "none" or not text:
             return None
+        asker = Asker(self._principal.tenant_id, agent.agent_id, self._query.language or agent.language)
         try:
-            pcm = b"".join([piece async for piece in spoken(self._parts.tts, text, voice=voice)])
+            tts = self._parts.speech.voice(asker)
+            pcm = b"".join([piece async for piece in spoken(tts, text, voice=agent.voice)])
         except Problem as problem:
             _log.warning("answer_not_spoken", code=problem.code)
             self.audio_problem = problem

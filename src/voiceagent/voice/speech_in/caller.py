@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from voiceagent.domain.provider import Asker
 from voiceagent.kit.errors import Problem
 from voiceagent.kit.ids import new_id
 from voiceagent.voice import messages as told
@@ -33,14 +34,15 @@ class Caller:
         self,
         stage: Stage,
         parts: VoiceParts,
-        language: str,
+        asker: Asker,
         on_asked: Callable[[Asked], None],
         on_words: Callable[[str], None],
     ) -> None:
-        """on_asked: a turn is over.  on_words: what the open turn says so far, told at its pauses and now and then between them."""
+        """asker: for whom it hears.  on_asked: a turn is over.  on_words: what the open turn says so far, told at its pauses and now and then between them."""
         self._stage = stage
         self._parts = parts
-        self._language = language
+        self._language = asker.language
+        self._stt = parts.speech.hearing(asker)
         self._on_asked = on_asked
         self._on_words = on_words
         self._detection = stage.settings.turn_detection
@@ -162,7 +164,7 @@ class Caller:
 
     def _look_ahead(self) -> None:
         """Recognise between the pauses too, where that costs nobody money."""
-        if self._parts.stt.capabilities.local:
+        if self._stt.capabilities.local:
             self._ahead.begin()
 
     def _open_turn(self) -> None:
@@ -214,7 +216,7 @@ class Caller:
     async def _heard(self, pcm: bytes) -> str:
         """The words of the open turn: those of `pcm` after those that are settled. Raises the recogniser's Problem."""
         settings, settled = self._stage.settings, self._settled
-        transcript = await self._parts.stt.transcribe(
+        transcript = await self._stt.transcribe(
             pcm, language=settings.language or self._language or None, prompt=settings.transcription_prompt
         )
         return f"{settled} {transcript.text}".strip()

@@ -11,6 +11,7 @@ import structlog
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.conversation import Message, Turn
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.provider import Asker
 from voiceagent.domain.reply import ReplyDone, ReplyEvent, ReplyRequest, ReplyText
 from voiceagent.domain.usage import TokenUsage
 from voiceagent.kit.errors import Problem
@@ -154,7 +155,9 @@ class Replies:
             metadata=options.metadata,
             in_conversation=options.in_conversation,
         )
-        answer = Answer(plan, self._source(options, pending_text), self._parts.tts, self._parts.clock)
+        asker = Asker(self._principal.tenant_id, self._agent.agent_id, settings.language or self._agent.language)
+        tts = self._parts.speech.voice(asker)
+        answer = Answer(plan, self._source(options, pending_text), tts, self._parts.clock)
         self._answers[reply_no] = answer
         self._running[reply_no] = self._stage.scope.start(self._run(answer), name=f"answer{reply_no}")
         if pending_text is None:

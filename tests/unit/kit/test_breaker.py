@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voiceagent.engine.routing import breaker
-from voiceagent.engine.routing.breaker import Breaker
+from voiceagent.kit.calls import breaker
+from voiceagent.kit.calls.breaker import Breaker
 
 
 def after_failures(number: int, at_s: float = 0.0) -> Breaker:

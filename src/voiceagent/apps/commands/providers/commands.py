@@ -1,34 +1,38 @@
-"""`voiceagent providers`: language models, listed, added, removed and tried in the store itself; running engines follow within seconds."""
+"""`voiceagent providers`: models of language, speech and embeddings, listed, added, removed and tried in the store itself; running
+processes follow within seconds."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
-from contextlib import aclosing
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
+from voiceagent.adapters.providers.embed import same_model
 from voiceagent.apps.build import opened
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
 from voiceagent.apps.commands.outcome import OK, REFUSED, out, plain, print_json
 from voiceagent.apps.commands.stores import local_deed, with_store
 from voiceagent.apps.custody.opening import open_keys
-from voiceagent.apps.routing.compose import fixed_providers, llm_urls, rules
+from voiceagent.apps.routing.compose import llm_urls
+from voiceagent.apps.routing.follow import fixed_providers, rules
+from voiceagent.apps.routing.pair import ROUTED, pair
 from voiceagent.apps.settings import Settings
-from voiceagent.domain.conversation import Message
-from voiceagent.domain.provider import Provider, provider_of
+from voiceagent.domain.provider import KINDS, Provider, provider_of
 from voiceagent.engine.routing.registry import OWNER_TENANT_ID, check_provider
+from voiceagent.engine.routing.trials import first_result
 from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.errors import Conflict, Misconfigured, NotFound, Problem
 from voiceagent.models.store import ModelStore
-from voiceagent.ports.llm import ChatRequest, LanguageModel, TextDelta
 from voiceagent.ports.store import Store
 
-app = typer.Typer(help="List, add, remove and try language models.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, add, remove and try providers of language models, speech and embeddings.", no_args_is_help=True
+)
 NameArgument = Annotated[str, typer.Argument(help="The provider's name.")]
 _TEST_S = 30.0
 
@@ -42,10 +46,11 @@ def list_providers(
     if as_json:
         print_json([_told(one) for one in found])
         return
-    table = Table("name", "where", "roles", "priority", "$/M in", "$/M out", "from", box=None, pad_edge=False)
+    table = Table("name", "kind", "where", "roles", "priority", "$/M in", "$/M out", "from", box=None, pad_edge=False)
     for one in found:
         table.add_row(
             plain(one.name),
+            one.kind,
             plain(one.url),
             " ".join(one.roles),
             str(one.priority),
@@ -62,24 +67,28 @@ def list_providers(
 )
 def add(
     url: Annotated[
-        str, typer.Argument(help="LLM URL; may also say name, role, priority, price_in, price_out, tenant, language.")
+        str,
+        typer.Argument(
+            help="The adapter's URL; may also say name, role, priority, price_in, price_out, tenant, language."
+        ),
     ],
+    kind: Annotated[str, typer.Option(help="llm, stt, tts or embed.")] = "llm",
     key_env: Annotated[str, typer.Option(help="Variable that holds the API key now; it is stored sealed.")] = "",
     config: ConfigOption = None,
     sets: SetOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add a provider; running engines use it within seconds."""
+    """Add a provider; running processes use it within seconds."""
     settings = settled(loaded(config, sets, data_dir).settings)
     key = os.environ.get(key_env, "").strip() if key_env else ""
-    provider = replace(provider_of(url, stored=True), api_key=key)
+    provider = replace(provider_of(url, kind=kind, stored=True), api_key=key)
     check_provider(provider, rules(settings))
 
     async def added(store: Store) -> None:
         if key and settings.keys.url and await open_keys(settings, SystemClock(), make=False) is None:
             raise Misconfigured("keys_needed", "there is no root key to seal the API key with: start the platform once")
-        await (await _opened(settings, provider)).close()
+        await _try_out(settings, provider)
         async with store.begin(OWNER_TENANT_ID) as work:
             if any(one.name == provider.name for one in await work.routing.providers.all()):
                 raise Conflict("provider_exists", "there is a provider of that name", param="name")
@@ -120,7 +129,7 @@ def test(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Ask a provider one short question from this machine. Exits with 4 when it does not answer."""
+    """Ask a provider one short thing from this machine. Exits with 4 when it does not answer."""
     settings = settled(loaded(config, sets, data_dir).settings)
     provider = next((one for one in _all(settings) if one.name == name), None)
     if provider is None:
@@ -133,7 +142,7 @@ def test(
     if as_json:
         print_json({"name": name, "well": not code, "first_token_ms": first_ms, "code": code})
     else:
-        out.print(f"{name}: {code or f'first token after {first_ms:.0f} ms'}", markup=False)
+        out.print(f"{name}: {code or f'first result after {first_ms:.0f} ms'}", markup=False)
     return REFUSED if code else OK
 
 
@@ -143,44 +152,57 @@ def _all(settings: Settings) -> list[Provider]:
             return await work.routing.providers.all()
 
     fixed = [replace(provider_of(url), priority=10 + position) for position, url in enumerate(llm_urls(settings))]
+    fixed += [one for kind in ROUTED for one in pair(settings, kind)]
     found = [*fixed, *fixed_providers(settings), *with_store(settings, read)]
-    return sorted(found, key=lambda one: one.priority)
+    return sorted(found, key=lambda one: (KINDS.index(one.kind), one.priority))
 
 
-async def _opened(settings: Settings, provider: Provider) -> LanguageModel:
-    model: LanguageModel = await opened(
-        "llm",
+async def _opened(settings: Settings, provider: Provider) -> Any:
+    return await opened(
+        provider.kind,
         provider.url,
         models=ModelStore(settings.models.dir.expanduser()),
-        api_key=provider.api_key,
+        api_key=provider.api_key if provider.stored or provider.kind == "llm" else None,
         outbound=rules(settings).outbound if provider.stored else None,
+        clock=SystemClock(),
     )
-    return model
+
+
+async def _try_out(settings: Settings, provider: Provider) -> None:
+    """Open the adapter and close it again; of an embedding model, look whether it is the one that the settings name."""
+    part = await _opened(settings, provider)
+    try:
+        if provider.kind == "embed":
+            ours = await _opened(settings, pair(settings, "embed")[0])
+            try:
+                same_model([ours], part)
+            finally:
+                await ours.close()
+    finally:
+        await part.close()
 
 
 async def _first_token(settings: Settings, provider: Provider) -> tuple[float | None, str]:
-    """Milliseconds to the first word, or the code of why there was none."""
+    """Milliseconds to the first word, sound or vector, or the code of why there was none."""
     begun_s = time.monotonic()
-    question = ChatRequest((Message("user", "Say hello."),), max_output_tokens=8, deadline_s=_TEST_S)
     try:
-        model = await _opened(settings, provider)
+        part = await _opened(settings, provider)
         try:
-            async with asyncio.timeout(_TEST_S + 1), aclosing(model.stream(question)) as deltas:  # type: ignore[type-var]
-                async for delta in deltas:
-                    if isinstance(delta, TextDelta):
-                        return round((time.monotonic() - begun_s) * 1000, 1), ""
+            async with asyncio.timeout(_TEST_S + 1):
+                await first_result(provider.kind, part, _TEST_S)
         finally:
-            await model.close()
+            await part.close()
     except TimeoutError:
-        return None, "llm_deadline"
+        return None, "provider_deadline"
     except Problem as problem:
         return None, problem.code
-    return None, "llm_unavailable"
+    return round((time.monotonic() - begun_s) * 1000, 1), ""
 
 
 def _told(provider: Provider) -> dict[str, object]:
     return {
         "name": provider.name,
+        "kind": provider.kind,
         "url": provider.url,
         "roles": list(provider.roles),
         "priority": provider.priority,
