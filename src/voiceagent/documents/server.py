@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.responses import Response
 
+from voiceagent.documents.api.routes_batches import router as batches
 from voiceagent.documents.api.routes_documents import router as documents
 from voiceagent.documents.api.routes_library import router as library
 from voiceagent.documents.api.routes_openai import router as openai
@@ -62,7 +63,8 @@ def create_documents(
     app.state.service = service or DocumentService(parts)
     app.state.ready = lambda: _ready(parts)
     app.state.once = Once(parts.store)
-    for router in (documents, library, openai, _internal):
+    app.state.cache = parts.cache
+    for router in (documents, library, openai, batches, _internal):
         app.include_router(router)
     return app
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -11,10 +12,11 @@ from starlette.responses import Response
 
 from voiceagent.documents.api.routes_documents import UPLOAD_BODY_BYTES, get_content, pieces_of
 from voiceagent.documents.api.shapes import service_of
+from voiceagent.documents.parts import DEFAULT_COLLECTION_ID
 from voiceagent.documents.service import DocumentService, Upload
 from voiceagent.domain.document import Collection, Document, Passage, SearchQuery
 from voiceagent.domain.identity import Principal
-from voiceagent.kit.errors import NotFound
+from voiceagent.kit.errors import InvalidInput, NotFound
 from voiceagent.kit.ids import new_id
 from voiceagent.web.app import Router, body_limit
 from voiceagent.web.auth import require
@@ -45,6 +47,12 @@ class StoreWanted(BaseModel):
     file_ids: list[str] = Field(default=[], max_length=500)
 
 
+class StoreChanged(BaseModel):
+    """What can be changed of a vector store; the rest of OpenAI's parameters is ignored."""
+
+    name: str | None = Field(default=None, min_length=1, max_length=120)
+
+
 class FileWanted(BaseModel):
     """A file to put into a vector store."""
 
@@ -56,6 +64,8 @@ class StoreSearch(BaseModel):
 
     query: str | list[str]
     max_num_results: int = Field(default=10, ge=1, le=50)
+    filters: Json | None = None
+    ranking_options: Json | None = None
 
 
 @router.post("/files")
@@ -76,7 +86,7 @@ async def create_file(
 async def list_files(caller: Reader, service: Service, limit: Annotated[int, Query(ge=1, le=10_000)] = 100) -> Json:
     """The files that the caller may read, newest first."""
     found = await service.page(caller, before=None, limit=min(limit, 200), collection_id=None)
-    return _listed([_file(one) for one in found])
+    return listed([_file(one) for one in found])
 
 
 @router.get("/files/{file_id}")
@@ -122,7 +132,7 @@ async def list_stores(
     if after and after not in ids:
         raise NotFound("collection_not_found", "there is no such vector store", param="after")
     rest = known[ids.index(after) + 1 :] if after else known
-    page = _listed([await _store(service, caller, one) for one in rest[:limit]])
+    page = listed([await _store(service, caller, one) for one in rest[:limit]])
     return page | {"has_more": len(rest) > limit}
 
 
@@ -130,6 +140,15 @@ async def list_stores(
 async def get_store(store_id: str, caller: Reader, service: Service) -> Json:
     """A vector store."""
     return await _store(service, caller, await _collection(service, caller, store_id))
+
+
+@router.post("/vector_stores/{store_id}")
+async def change_store(store_id: str, wanted: StoreChanged, caller: Writer, service: Service) -> Json:
+    """Rename a vector store."""
+    known = await _collection(service, caller, store_id)
+    if wanted.name is not None and wanted.name != known.name:
+        known = await service.put_collection(caller, replace(known, name=wanted.name), is_new=False)
+    return await _store(service, caller, known)
 
 
 @router.delete("/vector_stores/{store_id}")
@@ -142,32 +161,54 @@ async def delete_store(store_id: str, caller: Writer, service: Service) -> Json:
 @router.post("/vector_stores/{store_id}/files")
 async def add_file(store_id: str, wanted: FileWanted, caller: Writer, service: Service) -> Json:
     """Put a file into a vector store. A file is in one store at a time."""
-    return _store_file(await service.move(caller, wanted.file_id, store_id))
+    return store_file(await service.move(caller, wanted.file_id, store_id))
 
 
 @router.get("/vector_stores/{store_id}/files")
-async def list_store_files(store_id: str, caller: Reader, service: Service) -> Json:
-    """The files of a vector store."""
+async def list_store_files(
+    store_id: str, caller: Reader, service: Service, state: Annotated[str, Query(alias="filter", max_length=32)] = ""
+) -> Json:
+    """The files of a vector store, or those in one state."""
     await _collection(service, caller, store_id)
     found = await service.page(caller, before=None, limit=200, collection_id=store_id)
-    return _listed([_store_file(one) for one in found])
+    shown = [store_file(one) for one in found]
+    return listed([one for one in shown if state in ("", one["status"])])
 
 
 @router.get("/vector_stores/{store_id}/files/{file_id}")
-async def get_store_file(store_id: str, file_id: str, caller: Reader, service: Service) -> Json:
+async def getstore_file(store_id: str, file_id: str, caller: Reader, service: Service) -> Json:
     """A file of a vector store, with its state."""
-    document = await service.get(caller, file_id)
-    if document.collection_id != store_id:
-        raise NotFound("document_not_found", "there is no such file in this vector store", param="file_id")
-    return _store_file(document)
+    return store_file(await _within(service, caller, store_id, file_id))
+
+
+@router.get("/vector_stores/{store_id}/files/{file_id}/content")
+async def get_store_file_content(store_id: str, file_id: str, caller: Reader, service: Service) -> Json:
+    """The text that was read of a file."""
+    await _within(service, caller, store_id, file_id)
+    text = (await service.text(caller, file_id)).text
+    data = [{"type": "text", "text": text}]
+    return {"object": "vector_store.file_content.page", "data": data, "has_more": False, "next_page": None}
+
+
+@router.delete("/vector_stores/{store_id}/files/{file_id}")
+async def remove_store_file(store_id: str, file_id: str, caller: Writer, service: Service) -> Json:
+    """Take a file out of a vector store; the file itself stays."""
+    await _within(service, caller, store_id, file_id)
+    await service.move(caller, file_id, DEFAULT_COLLECTION_ID)
+    return {"id": file_id, "object": "vector_store.file.deleted", "deleted": True}
 
 
 @router.post("/vector_stores/{store_id}/search")
 async def search_store(store_id: str, wanted: StoreSearch, caller: Reader, service: Service) -> Json:
     """The passages of a vector store that fit best."""
     text = wanted.query if isinstance(wanted.query, str) else "\n".join(wanted.query)
+    kinds, languages = narrowing(wanted.filters)
     query = SearchQuery(text, limit=wanted.max_num_results, collection_ids=(store_id,), deadline_s=_SEARCH_S)
-    found = await service.search(caller, query)
+    query = replace(query, kinds=kinds, languages=languages)
+    least = (wanted.ranking_options or {}).get("score_threshold", 0.0)
+    if not isinstance(least, int | float):
+        raise InvalidInput("bad_filter", "score_threshold is a number", param="ranking_options")
+    found = [one for one in await service.search(caller, query) if one.score >= least]
     return {
         "object": "vector_store.search_results.page",
         "search_query": [text],
@@ -175,6 +216,35 @@ async def search_store(store_id: str, wanted: StoreSearch, caller: Reader, servi
         "has_more": False,
         "next_page": None,
     }
+
+
+async def _within(service: DocumentService, caller: Principal, store_id: str, file_id: str) -> Document:
+    document = await service.get(caller, file_id)
+    if document.collection_id != store_id:
+        raise NotFound("document_not_found", "there is no such file in this vector store", param="file_id")
+    return document
+
+
+def narrowing(filters: Json | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """OpenAI's filters as kinds and languages: `kind` and `language`, equal to one value or in several, joined by `and`.
+
+    Raises InvalidInput `bad_filter` for others: passages that a filter was to keep out would be worse than none.
+    """
+    if filters is None:
+        return (), ()
+    parts = filters.get("filters") if filters.get("type") == "and" else [filters]
+    found: dict[str, tuple[str, ...]] = {}
+    for one in parts if isinstance(parts, list) else [{}]:
+        told = one if isinstance(one, dict) else {}
+        name, value = str(told.get("key")), told.get("value")
+        several = value if told.get("type") == "in" else [value] if told.get("type") == "eq" else []
+        values = [each for each in several if isinstance(each, str)] if isinstance(several, list) else []
+        readable = bool(values) and values == several
+        if name not in ("kind", "language") or name in found or not readable:
+            message = "filters may say kind and language, with eq or in, joined by and"
+            raise InvalidInput("bad_filter", message, param="filters")
+        found[name] = tuple(values)
+    return found.get("kind", ()), found.get("language", ())
 
 
 def _file(document: Document) -> Json:
@@ -190,7 +260,7 @@ def _file(document: Document) -> Json:
     }
 
 
-def _store_file(document: Document) -> Json:
+def store_file(document: Document) -> Json:
     error = {"code": document.failure_code, "message": document.failure_message} if document.state == "failed" else None
     return {
         "id": document.document_id,
@@ -240,6 +310,6 @@ def _result(passage: Passage) -> Json:
     }
 
 
-def _listed(items: list[Json]) -> Json:
+def listed(items: list[Json]) -> Json:
     first, last = (items[0]["id"], items[-1]["id"]) if items else (None, None)
     return {"object": "list", "data": items, "first_id": first, "last_id": last, "has_more": False}

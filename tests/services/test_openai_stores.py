@@ -1,0 +1,142 @@
+"""Vector stores as the openai SDK uses them: batches of files, files taken out again, filters, thresholds, other names."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from starlette.requests import HTTPConnection
+from tests.support.documents_kit import OWNER, STRANGER, DocumentsKit, documents_kit
+
+from voiceagent.documents.server import create_documents
+from voiceagent.domain.identity import Principal
+
+
+@pytest.fixture
+async def kit(tmp_path: Path) -> AsyncIterator[DocumentsKit]:
+    async with documents_kit(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def http(kit: DocumentsKit) -> AsyncIterator[httpx.AsyncClient]:
+    async def authenticate(connection: HTTPConnection) -> Principal:
+        return STRANGER if connection.headers.get("x-who") == "stranger" else OWNER
+
+    app = create_documents(kit.parts, auth=authenticate, service=kit.service)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://documents") as client:
+        yield client
+
+
+async def file(http: httpx.AsyncClient, name: str, text: str) -> str:
+    answer = await http.post("/v1/files", files={"file": (name, text.encode(), "text/plain")})
+    return str(answer.json()["id"])
+
+
+async def store(http: httpx.AsyncClient, **body: Any) -> str:
+    return str((await http.post("/v1/vector_stores", json=body)).json()["id"])
+
+
+async def test_a_batch_of_files_is_put_in_and_followed(kit: DocumentsKit, http: httpx.AsyncClient) -> None:
+    ids = [await file(http, f"{at}.txt", f"Rule {at} says that the door code is {at}.") for at in range(3)]
+    into = await store(http, name="Codes")
+    batch = (await http.post(f"/v1/vector_stores/{into}/file_batches", json={"file_ids": [*ids, ids[0]]})).json()
+    assert (batch["object"], batch["status"]) == ("vector_store.files_batch", "in_progress")
+    assert batch["file_counts"] == {"in_progress": 3, "completed": 0, "failed": 0, "cancelled": 0, "total": 3}
+    await kit.work()
+    place = f"/v1/vector_stores/{into}/file_batches/{batch['id']}"
+    assert (await http.get(place)).json()["status"] == "completed"
+    assert (await http.post(f"{place}/cancel")).json()["file_counts"]["completed"] == 3
+    files = (await http.get(f"{place}/files", params={"filter": "completed"})).json()["data"]
+    assert {one["id"] for one in files} == set(ids)
+    assert (await http.get(f"{place}/files", params={"filter": "failed"})).json()["data"] == []
+    await http.delete(f"/v1/files/{ids[0]}")
+    assert (await http.get(place)).json()["file_counts"] == {
+        "in_progress": 0, "completed": 2, "failed": 0, "cancelled": 1, "total": 3,
+    }  # fmt: skip
+
+
+async def test_a_batch_is_whole_or_refused_and_belongs_to_one_store_and_tenant(
+    kit: DocumentsKit, http: httpx.AsyncClient
+) -> None:
+    one = await file(http, "a.txt", "A text about leave.")
+    await kit.work()
+    into, other = await store(http), await store(http)
+    refused = await http.post(
+        f"/v1/vector_stores/{into}/file_batches", json={"files": [{"file_id": one}, {"file_id": "doc_none"}]}
+    )
+    assert refused.status_code == 404
+    assert (await http.get(f"/v1/vector_stores/{into}/files")).json()["data"] == []
+    for body in ({}, {"file_ids": [one], "files": [{"file_id": one}]}):
+        assert (await http.post(f"/v1/vector_stores/{into}/file_batches", json=body)).status_code == 400
+    batch = (await http.post(f"/v1/vector_stores/{into}/file_batches", json={"files": [{"file_id": one}]})).json()
+    for path, headers in (
+        (f"/v1/vector_stores/{other}/file_batches/{batch['id']}", {}),
+        (f"/v1/vector_stores/{into}/file_batches/{batch['id']}", {"x-who": "stranger"}),
+        (f"/v1/vector_stores/{into}/file_batches/vsfb_none/files", {}),
+    ):
+        answer = await http.get(path, headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "batch_not_found")
+
+
+async def test_a_file_is_taken_out_of_a_store_and_stays_a_file(kit: DocumentsKit, http: httpx.AsyncClient) -> None:
+    one = await file(http, "leave.txt", "Annual leave is twenty days.")
+    into = await store(http, file_ids=[one])
+    await kit.work()
+    content = (await http.get(f"/v1/vector_stores/{into}/files/{one}/content")).json()
+    assert content["data"] == [{"type": "text", "text": "Annual leave is twenty days."}]
+    gone = (await http.delete(f"/v1/vector_stores/{into}/files/{one}")).json()
+    assert gone == {"id": one, "object": "vector_store.file.deleted", "deleted": True}
+    await kit.work()
+    assert (await http.get(f"/v1/files/{one}")).json()["status"] == "processed"
+    for method, path in (("DELETE", ""), ("GET", ""), ("GET", "/content")):
+        answer = await http.request(method, f"/v1/vector_stores/{into}/files/{one}{path}")
+        assert answer.status_code == 404
+    assert (await http.post(f"/v1/vector_stores/{into}/search", json={"query": "leave"})).json()["data"] == []
+
+
+async def test_a_store_has_another_name(http: httpx.AsyncClient) -> None:
+    into = await store(http, name="Old")
+    assert (await http.post(f"/v1/vector_stores/{into}", json={"name": "New", "metadata": {}})).json()["name"] == "New"
+    assert (await http.get(f"/v1/vector_stores/{into}")).json()["name"] == "New"
+    assert (await http.post("/v1/vector_stores/col_none", json={"name": "X"})).status_code == 404
+
+
+async def test_filters_and_thresholds_hold_or_are_refused(kit: DocumentsKit, http: httpx.AsyncClient) -> None:
+    english = await file(
+        http, "en.txt", "The annual leave of all employees is twenty days, and they may carry it over."
+    )
+    german = await file(
+        http,
+        "de.txt",
+        "Der Urlaub aller Angestellten beträgt zwanzig Tage, und sie dürfen ihn nicht übertragen. Annual leave.",
+    )
+    into = await store(http, file_ids=[english, german])
+    await kit.work()
+
+    async def found(**body: Any) -> list[str]:
+        answer = await http.post(f"/v1/vector_stores/{into}/search", json={"query": "annual leave", **body})
+        return [one["file_id"] for one in answer.json()["data"]]
+
+    german_only = {"type": "eq", "key": "language", "value": "de"}
+    assert set(await found()) == {english, german}
+    assert await found(filters=german_only) == [german]
+    either = {"type": "in", "key": "language", "value": ["de", "en"]}
+    assert set(await found(filters=either)) == {english, german}
+    nothing = {"type": "and", "filters": [german_only, {"type": "eq", "key": "kind", "value": "no such kind"}]}
+    assert await found(filters=nothing) == []
+    assert await found(ranking_options={"score_threshold": 1.01}) == []
+    for wrong in (
+        {"type": "eq", "key": "year", "value": 2024},
+        {"type": "gt", "key": "language", "value": "de"},
+        {"type": "or", "filters": [german_only]},
+        {"type": "and", "filters": [german_only, german_only]},
+        {"type": "in", "key": "language", "value": []},
+        {"type": "and", "filters": "x"},
+    ):
+        answer = await http.post(f"/v1/vector_stores/{into}/search", json={"query": "annual leave", "filters": wrong})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_filter")
