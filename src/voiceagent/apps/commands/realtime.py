@@ -123,6 +123,10 @@ async def ask(
         speaking = asyncio.create_task(_speak(socket, pcm, question, ticking))
         try:
             await _answered(question, len(pcm) / (WIRE_RATE_HZ * SAMPLE_BYTES), listening)
+        except _Closed as closed:
+            raise Unavailable(
+                "gateway_closed", f"the gateway closed the connection (code {socket.close_code})"
+            ) from closed
         finally:
             for task in (speaking, listening):
                 task.cancel()
@@ -130,6 +134,10 @@ async def ask(
     if question.failure is not None:
         raise question.failure
     return question.asked
+
+
+class _Closed(Exception):
+    """The socket ended before what was waited for."""
 
 
 async def _answered(question: _Question, spoken_s: float, listening: asyncio.Task[None]) -> None:
@@ -152,7 +160,7 @@ async def _until(event: asyncio.Event, within_s: float, otherwise: Problem, list
     try:
         await asyncio.wait({waiting, listening}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
         if not event.is_set():
-            raise Unavailable("gateway_closed", "the gateway closed the connection") if listening.done() else otherwise
+            raise _Closed if listening.done() else otherwise
     finally:
         waiting.cancel()
 
