@@ -334,3 +334,22 @@ async def test_a_password_opens_an_encrypted_file() -> None:
         assert caught.value.code == code
     document = await Sandbox(ocr="").read(pieces(data), FORMATS["pdf"], password="test")
     assert "backup solution" in document.text
+
+
+def test_lines_that_run_over_the_gap_between_two_columns_are_parted_like_the_others() -> None:
+    """Drawn row by row, with a gap that is narrow for the length of some lines."""
+    long = "this left column goes on for so long that hardly any gap is left over"
+    left = [long if at % 3 else f"short left {at}" for at in range(30)]
+    drawn = " ".join(
+        f"1 0 0 1 {x} {780 - 15 * at} Tm ({text}) Tj"
+        for at in range(30)
+        for x, text in ((50, left[at]), (340, f"and right of it stands line {at} of the other column"))
+    )
+    stream = f"BT /F1 9 Tf {drawn} ET".encode()
+    data = pdf("x", size=9)
+    begin = data.index(b"<< /Length")
+    end = data.index(b"endstream") + len(b"endstream")
+    data = data[:begin] + b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream) + data[end:]
+    text = " ".join(block.text for blocks in read_pdf(Task(data)) for block in blocks).replace("\n", " ")
+    assert text.index("stands line 0 of") > text.rindex(long)
+    assert text.count(long) == sum(1 for one in left if one == long)

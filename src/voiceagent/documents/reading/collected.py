@@ -45,7 +45,14 @@ class Collector:
         """One line. Raises ParseFailed `parser_crashed` for one that no reader of ours writes, `too_much_text`."""
         try:
             self._add(json.loads(told))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:  # a child taken over
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+            OverflowError,
+        ) as error:  # a child taken over
             raise broken() from error
 
     def _add(self, line: dict[str, Any]) -> None:
@@ -88,12 +95,11 @@ class Collector:
         return ParsedDocument(text, tuple(self._pages), tuple(self._spans), properties, hidden, tuple(self._boxes))
 
 
-def _finite(values: Sequence[object]) -> tuple[float, ...]:
-    """Numbers that JSON can tell again. Raises ValueError for others."""
-    numbers = tuple(float(str(value)) for value in values)
-    if not all(isfinite(number) for number in numbers):
+def _finite(values: Sequence[Any]) -> Sequence[float]:
+    """Numbers that JSON can tell again. Raises ValueError or TypeError for others."""
+    if not all(map(isfinite, values)):
         raise ValueError("not a finite number")
-    return numbers
+    return values
 
 
 def broken() -> ParseFailed:

@@ -15,7 +15,7 @@ _CLOSE = 0.05
 
 
 class Frame:
-    """The visible part of a page. width, height: in points as it is shown."""
+    """The visible part of a page. width, height: in points as it is shown.  is_plain: neither turned nor cut, only counted from above."""
 
     def __init__(self, page: Any, width: float, height: float) -> None:
         self.height = height
@@ -27,11 +27,11 @@ class Frame:
         plain = (1.0, 0.0, 0.0, 0.0, -1.0, height)
         told = (*self._x, *self._y)
         outside = max(width, height) > _REACH_POINTS  # such a page does not fit PDFium's pixels
-        self._is_plain = outside or all(abs(one - other) < _CLOSE for one, other in zip(told, plain, strict=True))
+        self.is_plain = outside or all(abs(one - other) < _CLOSE for one, other in zip(told, plain, strict=True))
 
     def shown(self, left: float, right: float, bottom: float, top: float) -> tuple[float, float, float, float]:
         """Left, right, upper and lower edge on the page as it is shown."""
-        if self._is_plain:
+        if self.is_plain:
             return left, right, self.height - top, self.height - bottom
         (ax, bx, cx), (ay, by, cy) = self._x, self._y
         xs = (ax * left + bx * bottom + cx, ax * right + bx * top + cx)

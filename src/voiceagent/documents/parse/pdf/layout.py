@@ -26,6 +26,7 @@ _TABLE_ROWS = 3
 _DISORDER_SHARE = 0.15
 _COLUMN_LINES = 8
 _COLUMN_SHARE = 0.3
+_SAME_START = 2.0
 
 
 @dataclass(slots=True)
@@ -180,17 +181,33 @@ def _joined(lines: list[Line]) -> str:
             "\u00ad",
         )
         text += ("\v" if ends_early else "\n") + line.text.strip()
-    text = _SOFT_HYPHEN.sub("", text)
-    text = _LINE_HYPHEN.sub(lambda cut: cut[1] + ("" if cut[2].islower() else "-") + cut[2], text)
+    if not text.isascii() or "\x02" in text:
+        text = _SOFT_HYPHEN.sub("", text)
+    if "-\n" in text or "\u2010\n" in text:
+        text = _LINE_HYPHEN.sub(lambda cut: cut[1] + ("" if cut[2].islower() else "-") + cut[2], text)
     return text.replace("\n", " ").replace("\v", "\n")
+
+
+def common_start(lines: list[Line]) -> float | None:
+    """Where the second half of lines of two halves starts, when it is the same place for many of them; points from the left edge."""
+    starts = Counter(round(line.cells[1].x0 / _SAME_START) for line in lines if len(line.cells) == 2)
+    place, count = max(starts.items(), key=lambda one: one[1], default=(0, 0))
+    return place * _SAME_START if count >= _COLUMN_LINES else None
+
+
+def starts_at(cell: Cell, x: float) -> bool:
+    """Whether the cell starts at x, as near as columns of text do."""
+    return abs(cell.x0 - x) <= 2 * _SAME_START
 
 
 def _apart(lines: list[Line], used: dict[int, int]) -> list[Line]:
     """Lines of two columns that stand at one height, drawn as one, become two: when the page has many such, outside of tables."""
+    halves = [line for line in lines if len(line.cells) == 2 and id(line) not in used]
+    gutter = common_start(halves)
     pairs = {
         id(line)
-        for line in lines
-        if len(line.cells) == 2 and id(line) not in used and all(" " in cell.text for cell in line.cells)
+        for line in halves
+        if all(" " in cell.text for cell in line.cells) or (gutter is not None and starts_at(line.cells[1], gutter))
     }
     if len(pairs) < max(_COLUMN_LINES, _COLUMN_SHARE * len(lines)):
         return lines
@@ -260,10 +277,11 @@ def _tables(page: PageLines) -> tuple[list[Block], dict[int, int]]:
     used: dict[int, int] = {}
     if sum(1 for line in page.lines if line.cells) + _same_height_pairs(page.lines) < _TABLE_ROWS - 1:
         return tables, used
+    place = {id(line): at for at, line in enumerate(page.lines)}
     for run in _runs(_rows(page.lines)):
         words = [len(cell.text.split()) for row in run for cell in row.cells]
         # Columns of prose lie beside each other like cells, but the file draws one whole column after the other.
-        limit = _CELL_WORDS if _drawn_by_rows(run, page.lines) else _LOOSE_CELL_WORDS
+        limit = _CELL_WORDS if _drawn_by_rows(run, place) else _LOOSE_CELL_WORDS
         if sum(words) > limit * len(words):
             continue
         columns = _columns(run)
@@ -278,9 +296,8 @@ def _tables(page: PageLines) -> tuple[list[Block], dict[int, int]]:
     return tables, used
 
 
-def _drawn_by_rows(run: list[_Row], lines: list[Line]) -> bool:
-    """Whether most rows of the run stand together in the file's own order."""
-    place = {id(line): at for at, line in enumerate(lines)}
+def _drawn_by_rows(run: list[_Row], place: dict[int, int]) -> bool:
+    """Whether most rows of the run stand together in the file's own order. place: of each line, by its id, in that order."""
     spread = [
         max(places) - min(places) - len(places) + 1
         for row in run

@@ -12,8 +12,18 @@ import pypdfium2.raw as pdfium
 
 from voiceagent.documents.parse.blocks import Block, ReadFailure, Task
 from voiceagent.documents.parse.pdf import ocr
+from voiceagent.documents.parse.pdf.calls import address_of, char_box, fill_color, font_size, font_weight
 from voiceagent.documents.parse.pdf.frame import Frame
-from voiceagent.documents.parse.pdf.layout import Cell, Line, PageLines, blocks_of, body_size, without_repeated_margins
+from voiceagent.documents.parse.pdf.layout import (
+    Cell,
+    Line,
+    PageLines,
+    blocks_of,
+    body_size,
+    common_start,
+    starts_at,
+    without_repeated_margins,
+)
 
 _TINY_POINTS = 1.6
 _WIDE_LINE = 0.62
@@ -119,7 +129,7 @@ def _text_lines(page: Any, frame: Frame, task: Task) -> list[Line]:
         units = (ctypes.c_ushort * (count + 1))()
         written = pdfium.FPDFText_GetText(text_page, 0, count, units)
         raw = bytes(units)[: max(written - 1, 0) * 2]
-        return list(_Liner(text_page, raw, count, frame, task).lines())
+        return _Liner(text_page, raw, count, frame, task).lines()
     finally:
         pdfium.FPDFText_ClosePage(text_page)
 
@@ -134,10 +144,25 @@ class _Liner:
         self._frame = frame
         self._task = task
         self._box = pdfium.FS_RECTF()
-        self._edges = [ctypes.c_double() for _ in range(4)]
-        self._color = [ctypes.c_uint() for _ in range(4)]
+        self._color = (ctypes.c_uint * 4)()
+        self._handle = address_of(text_page)
+        self._box_at = ctypes.addressof(self._box)
+        first = ctypes.addressof(self._color)
+        self._color_at = tuple(first + at * ctypes.sizeof(ctypes.c_uint) for at in range(4))
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> list[Line]:
+        """Lines of the page in the file's order; `cells` of those that have wide gaps."""
+        begun = list(self._begun())
+        gutter = common_start([line for line, _ in begun])
+        if gutter is not None:  # other lines may run over it: their gap is narrow for their length
+            for line, start in begun:
+                if not line.cells and line.x0 + line.size < gutter < line.x1 - line.size:
+                    cells = self._cells(line.text, start, line.size)
+                    line.cells = cells if any(starts_at(cell, gutter) for cell in cells) else []
+        return [line for line, _ in begun]
+
+    def _begun(self) -> Iterator[tuple[Line, int]]:
+        """Each line, and where its text starts in the page's."""
         start = 0
         for part in self._raw.decode("utf-16-le", "replace").split("\n"):
             length = (
@@ -145,7 +170,7 @@ class _Liner:
             )
             line = self._line(part.rstrip("\r"), start)
             if line is not None:
-                yield line
+                yield line, start + len(part) - len(part.lstrip())
             start += length + 1
 
     def _line(self, text: str, start: int) -> Line | None:
@@ -164,12 +189,12 @@ class _Liner:
         if 0.0 < bottom - top < _TINY_POINTS:
             self._task.hidden["tiny"] += 1
             return None
-        size = pdfium.FPDFText_GetFontSize(self._page, first)
+        size = font_size(self._handle, first)
         if size < 2.0:  # the size may stand in the matrix instead
             size = (bottom - top) * 0.85
         if self._is_white(first):
             self._task.hidden["white"] += 1  # may stand on a dark ground: counted, kept
-        bold = len(stripped) <= 90 and pdfium.FPDFText_GetFontWeight(self._page, first) >= _BOLD_WEIGHT
+        bold = len(stripped) <= 90 and font_weight(self._handle, first) >= _BOLD_WEIGHT
         line = Line(stripped, x0, x1, y0, y1, size, bold)
         if " " in stripped and x1 - x0 > _WIDE_LINE * size * len(stripped):
             line.cells = self._cells(stripped, start + lead, size)
@@ -184,16 +209,19 @@ class _Liner:
 
     def _loose(self, index: int) -> tuple[float, float, float, float]:
         """Left, right, upper and lower edge of a character on the page as it is shown."""
+        frame = self._frame
+        if not char_box(self._handle, index, self._box_at):
+            return 0.0, 0.0, frame.height, frame.height
         box = self._box
-        if not pdfium.FPDFText_GetLooseCharBox(self._page, index, box):
-            return 0.0, 0.0, self._frame.height, self._frame.height
-        return self._frame.shown(box.left, box.right, box.bottom, box.top)
+        if frame.is_plain:
+            return box.left, box.right, frame.height - box.top, frame.height - box.bottom
+        return frame.shown(box.left, box.right, box.bottom, box.top)
 
     def _is_white(self, index: int) -> bool:
-        red, green, blue, alpha = self._color
-        if not pdfium.FPDFText_GetFillColor(self._page, index, red, green, blue, alpha):
+        if not fill_color(self._handle, index, *self._color_at):
             return False
-        return red.value > 250 and green.value > 250 and blue.value > 250
+        red, green, blue, _ = self._color
+        return red > 250 and green > 250 and blue > 250
 
     def _cells(self, text: str, start: int, size: float) -> list[Cell]:
         """The parts of a line between gaps wider than a word space; none when there is no such gap."""
