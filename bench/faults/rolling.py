@@ -1,6 +1,6 @@
 """Rolling restarts under load: every process gets SIGTERM, one after the other, while people call, ask and upload; nobody may notice.
 
-    python bench/faults/rolling.py [--rounds 20]
+    python bench/faults/rolling.py [--rounds 20] [--minutes 60]
 
 Two gateways, two engines, two voice processes, one worker. Clients know both gateways and do what any client does with two addresses: where
 nobody takes the connection, they use the other one; nothing else is tried again. Each round waits a random time before each SIGTERM.
@@ -178,11 +178,14 @@ def report(rounds: list[Round]) -> str:
     )
 
 
-async def run(rounds: int, folder: Path) -> list[Round]:
-    """So many rolling restarts of one installation."""
-    done = []
+async def run(rounds: int, minutes: float, folder: Path) -> list[Round]:
+    """So many rolling restarts of one installation; none begins after so many minutes."""
+    done: list[Round] = []
+    ends_at_s = time.monotonic() + 60 * minutes
     async with stand(folder, direct=True, VOICEAGENT_SERVER__RETIRE_S="1.0") as made:
         for number in range(1, rounds + 1):
+            if time.monotonic() > ends_at_s:
+                break
             done.append(await rolled(made))
             print(_line(number, done[-1]), flush=True)
     return done
@@ -191,8 +194,10 @@ async def run(rounds: int, folder: Path) -> list[Round]:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rounds", type=int, default=20)
+    options.add_argument("--minutes", type=float, default=60.0, help="begin no further round after so long")
+    chosen = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="va-rolling-", ignore_cleanup_errors=True) as folder:
-        print(report(asyncio.run(run(options.parse_args().rounds, Path(folder)))))
+        print(report(asyncio.run(run(chosen.rounds, chosen.minutes, Path(folder)))))
 
 
 if __name__ == "__main__":
