@@ -49,6 +49,7 @@ CONTROL_ROUNDS = 8
 SPARED = 0.25
 """So many of the victims are killed while they start, at a random moment of it."""
 STARTS_IN_S = 4.0
+ANSWERS, PATIENCE_S = 6, 6.0
 
 
 @dataclass
@@ -187,6 +188,7 @@ def drill(name: str, killable: Killable, rounds: int, minutes: float) -> Judgeme
             time.sleep(chance.uniform(0.0, STARTS_IN_S))
         else:
             killable.await_ready(victim)
+            _served(load)
             time.sleep(chance.uniform(0.05, 0.6))
         killable.kill(victim)
         print(f"  {name} round {number + 1}: {victim}; {load.told()}", flush=True)
@@ -200,6 +202,13 @@ def drill(name: str, killable: Killable, rounds: int, minutes: float) -> Judgeme
     return verdict
 
 
+def _served(load: Load) -> None:
+    """Let clients be answered again between two deaths, or nothing would be acknowledged that could be lost; not for ever, though."""
+    before, ends_at_s = load.acknowledged, time.monotonic() + PATIENCE_S
+    while load.acknowledged < before + ANSWERS and time.monotonic() < ends_at_s:
+        time.sleep(0.02)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=100)
@@ -207,6 +216,7 @@ def main() -> int:
     parser.add_argument("--profile", choices=["embedded", "distributed"], action="append")
     parser.add_argument("--no-control", action="store_true", help="without the installation that must lose something")
     wanted = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the installation ends with the drill
     if not wanted.no_control:
         with embedded(CARELESS) as killable:
             if drill("control", killable, CONTROL_ROUNDS, wanted.minutes).lost == 0:

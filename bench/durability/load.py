@@ -32,7 +32,8 @@ CLIENTS = 4
 CALL_S = 5.0
 PAUSE_S = 0.02
 AGAIN_S = 0.3
-READY_S = 180.0
+READY_S = 960.0
+"""A document whose every attempt was killed is taken up again after 10 to 15 minutes."""
 CALLER = Principal(DEFAULT_TENANT_ID, "drill", frozenset(SCOPES))
 
 
@@ -91,6 +92,11 @@ class Load:
         self._stop.set()
         for thread in self._threads:
             thread.join(60)
+
+    @property
+    def acknowledged(self) -> int:
+        """Turns and documents so far."""
+        return sum(map(len, self.turns.values())) + len(self.documents)
 
     def told(self) -> str:
         return (

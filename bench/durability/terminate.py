@@ -88,6 +88,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--minutes", type=float, default=60.0, help="begin no further round after so long")
     wanted = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the installation ends with the drill
     with embedded(VOICEAGENT_SERVER__DRAIN_S=str(DRAIN_S)) as killable:
         good = drill(killable, wanted.rounds, wanted.minutes)
     print("nothing lost, nothing hung" if good else "NOT GOOD")
