@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,6 +25,7 @@ from voiceagent.gateway.quotas import QuotaRates
 from voiceagent.gateway.server import create_gateway
 from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.ids import new_id
+from voiceagent.ports.eventlog import EventLog
 from voiceagent.web.app import AppOptions, Router, body_limit, create_app
 from voiceagent.web.auth import require
 from voiceagent.web.context import context_of
@@ -211,6 +212,7 @@ async def gateway_rig(
     link: LinkOptions | None = None,
     oidc: OidcOptions | None = None,
     quotas: QuotaRates = MUCH,
+    event_log: Callable[[], Awaitable[EventLog]] | None = None,
 ) -> AsyncIterator[Rig]:
     """A gateway in front of one service of each name, all on loopback."""
     store, probe = open_store("sqlite://"), Probe()
@@ -235,6 +237,7 @@ async def gateway_rig(
         link,
         oidc,
         quotas,
+        event_log=event_log,
     )
     app = create_gateway(parts)
     gateway = Servers([Listener(app, 0)], drain_s=1)

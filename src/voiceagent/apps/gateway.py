@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from voiceagent.apps.custody.anchoring import start_anchoring
+from voiceagent.apps.events.shared import event_log
 from voiceagent.apps.first_start import Credentials, first_start
 from voiceagent.apps.keyring import access_keys
 from voiceagent.apps.parts import Parts
@@ -38,6 +40,7 @@ def listener(parts: Parts, find: Find | None = None) -> Listener:
             least_gateways=limits.gateways,
             link=LinkOptions(probes=parts.apart, find=find, tls=parts.tls.caller),
             oidc=_oidc(settings),
+            event_log=partial(event_log, parts),
         )
     )
     sockets = app.state.gateway.links.sockets

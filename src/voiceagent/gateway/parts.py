@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -21,6 +21,7 @@ from voiceagent.gateway.quotas import QuotaRates, Quotas
 from voiceagent.gateway.replicas import Replicas
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.ports.cache import Cache
+from voiceagent.ports.eventlog import EventLog
 from voiceagent.ports.store import Store
 from voiceagent.web.app import AppOptions
 from voiceagent.web.jwt import TokenKeys
@@ -32,7 +33,7 @@ class GatewayParts:
     """What `create_gateway` needs. services: the URLs of `engine`, `voice`, `documents`.
 
     service_keys sign the tokens that services trust, access_keys those of signed-in users: never the same.
-    least_gateways: so many share the limits at least while the cache is away.
+    least_gateways: so many share the limits at least while the cache is away.  event_log: the one of this process.
     """
 
     store: Store
@@ -46,6 +47,7 @@ class GatewayParts:
     oidc: OidcOptions | None = None
     quotas: QuotaRates = field(default_factory=QuotaRates)
     least_gateways: int = 1
+    event_log: Callable[[], Awaitable[EventLog]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Gateway:
     passwords: Passwords = field(default_factory=Passwords)
     second_factors: AuthenticatorApps = field(default_factory=AuthenticatorApps)
     clock: Clock = field(default_factory=SystemClock)
+    event_log: Callable[[], Awaitable[EventLog]] | None = None
 
 
 def gateway_of(conn: HTTPConnection) -> Gateway:

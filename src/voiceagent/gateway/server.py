@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from voiceagent.gateway import routes_audit, routes_health, routes_limits
+from voiceagent.gateway import routes_audit, routes_events, routes_health, routes_limits
 from voiceagent.gateway.denials import Denials
 from voiceagent.gateway.identity.callers import GatewayAuthenticator
 from voiceagent.gateway.identity.grounds import Identities
@@ -40,6 +40,7 @@ _ROUTERS = tuple(
         oidc,
         jwks,
         routes_audit,
+        routes_events,
         routes_health,
         routes_limits,
     )
@@ -69,6 +70,7 @@ def create_gateway(parts: GatewayParts) -> FastAPI:
         access_keys=parts.access_keys,
         quotas=quotas,
         oidc=OidcClient(parts.oidc, parts.cache) if parts.oidc is not None else None,
+        event_log=parts.event_log,
     )
     app = create_app(
         "gateway",

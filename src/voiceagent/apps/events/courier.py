@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
 import structlog
 
-from voiceagent.apps.build import opened
+from voiceagent.apps.events.shared import event_log
 from voiceagent.apps.parts import Parts
 from voiceagent.domain.events import Event
 from voiceagent.kit.clock import Clock
 from voiceagent.kit.errors import Problem
 from voiceagent.kit.ids import new_id
-from voiceagent.ports.eventlog import EventLog
+from voiceagent.ports.eventlog import Delivery, EventLog
 from voiceagent.ports.outbox import Relay
 
 _log = structlog.get_logger(__name__)
@@ -24,6 +24,9 @@ Handle = Callable[[Event], Awaitable[None]]
 
 NOTICES = "notices"
 AT_A_TIME = 200
+SETTLED_AT_A_TIME = 100
+MOST_UNDER_WAY = 1_000
+"""Events that a log in memory holds for its consumers."""
 POLL_S = 0.3
 PAUSE_S = 1.0
 WAIT_S = 2.0
@@ -39,6 +42,7 @@ class Courier:
         self._log = log
         self._clock = clock
         self._under_way: set[str] = set()
+        self._groups: set[str] = set()
         self._forgot_s = float("-inf")
 
     async def run(self) -> None:
@@ -54,9 +58,13 @@ class Courier:
                 await asyncio.sleep(0 if count else POLL_S)
 
     async def published(self) -> int:
-        """Publish up to AT_A_TIME events; how many."""
+        """Publish up to AT_A_TIME events; how many. A log in memory is not filled faster than it is emptied."""
+        if len(self._under_way) >= MOST_UNDER_WAY + await self._dead():
+            return 0
         limit = AT_A_TIME + len(self._under_way)
-        events = tuple(one for one in await self._relay.due(limit) if one.event_id not in self._under_way)
+        before = frozenset(self._under_way)  # what is settled while the rows are read may still be among them
+        known = await self._relay.due(limit)
+        events = tuple(one for one in known if one.event_id not in before and one.event_id not in self._under_way)
         if not events:
             return 0
         await self._log.append(events)
@@ -65,6 +73,12 @@ class Courier:
         else:
             self._under_way.update(one.event_id for one in events)
         return len(events)
+
+    async def _dead(self) -> int:
+        """Events under way for which nobody waits any more."""
+        if len(self._under_way) < MOST_UNDER_WAY:
+            return 0
+        return sum([len(await self._log.dead(group, len(self._under_way))) for group in self._groups])
 
     async def consume(self, group: str, handle: Handle, member: str) -> None:
         """Hand the events of the log to `handle`, one after the other, until cancelled."""
@@ -77,18 +91,34 @@ class Courier:
 
     async def consumed(self, group: str, handle: Handle, member: str, *, wait_s: float) -> int:
         """One look at the log; how many events were handed out. Those behind one that failed wait and are handed out again with it."""
+        self._groups.add(group)
         deliveries = await self._log.take(group, member, wait_s=wait_s)
+        for first in range(0, len(deliveries), SETTLED_AT_A_TIME):
+            part = deliveries[first : first + SETTLED_AT_A_TIME]
+            done = [one async for one in self._handled(part, group, handle)]
+            if done:
+                await self._settled(group, tuple(done))
+            if len(done) < len(part):
+                break
+        return len(deliveries)
+
+    async def _handled(self, deliveries: tuple[Delivery, ...], group: str, handle: Handle) -> AsyncIterator[Delivery]:
+        """Those that were taken, up to the first that was not."""
         for one in deliveries:
             try:
                 await handle(one.event)
             except Problem as problem:
                 _log.warning("event_not_handled", group=group, kind=one.event.kind, code=problem.code, try_=one.attempt)
-                break
-            await self._log.settle(group, (one,))
-            if not self._log.is_durable:
-                await self._relay.published((one.event,), self._clock.now())
-                self._under_way.discard(one.event.event_id)
-        return len(deliveries)
+                return
+            yield one
+
+    async def _settled(self, group: str, done: tuple[Delivery, ...]) -> None:
+        """Several at once: each by itself would cost a commit. What dies before this is handed out again."""
+        await self._log.settle(group, done)
+        if not self._log.is_durable:
+            events = tuple(one.event for one in done)
+            await self._relay.published(events, self._clock.now())
+            self._under_way.difference_update(event.event_id for event in events)
 
     async def _tidied(self) -> None:
         now_s = self._clock.monotonic_s()
@@ -104,11 +134,7 @@ def start_events(parts: Parts) -> None:
 
 
 async def _carrying(parts: Parts) -> None:
-    log: EventLog = await opened("eventlog", parts.settings.url("bus"))
-    courier = Courier(parts.store.relay, log, parts.clock)
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(courier.run())
-            group.create_task(courier.consume(NOTICES, parts.bus.publish, new_id("member")))
-    finally:
-        await log.close()
+    courier = Courier(parts.store.relay, await event_log(parts), parts.clock)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(courier.run())
+        group.create_task(courier.consume(NOTICES, parts.bus.publish, new_id("member")))
