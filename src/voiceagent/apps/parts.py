@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 import structlog
 
 from voiceagent import __version__
+from voiceagent.adapters.cache.noted_writes import NotedWrites
 from voiceagent.apps.build import opened, routed
 from voiceagent.apps.custody.contexts import TlsContexts
 from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.keyring import service_keys
 from voiceagent.apps.places import Places
-from voiceagent.apps.recent import NotedWrites
 from voiceagent.apps.routing.pair import ROUTED, pair
 from voiceagent.apps.settings import Settings
 from voiceagent.domain.identity import Principal

@@ -11,9 +11,9 @@ from tests.support.replicas import Pair, postgresql_pair
 from tests.support.servers import free_ports, psql
 
 from voiceagent.adapters.cache.memory import MemoryCache
+from voiceagent.adapters.cache.noted_writes import NotedWrites
 from voiceagent.adapters.store.replicas.following import LOOK_S, PAUSE_S
 from voiceagent.adapters.store.sql import SqlStore, open_store
-from voiceagent.apps.recent import NotedWrites
 from voiceagent.domain.conversation import Conversation
 from voiceagent.domain.identity import Tenant
 from voiceagent.kit.calls.travel import called_by
