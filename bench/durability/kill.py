@@ -188,7 +188,7 @@ def drill(name: str, killable: Killable, rounds: int, minutes: float) -> Judgeme
             time.sleep(chance.uniform(0.0, STARTS_IN_S))
         else:
             killable.await_ready(victim)
-            _served(load)
+            served(load)
             time.sleep(chance.uniform(0.05, 0.6))
         killable.kill(victim)
         print(f"  {name} round {number + 1}: {victim}; {load.told()}", flush=True)
@@ -202,7 +202,7 @@ def drill(name: str, killable: Killable, rounds: int, minutes: float) -> Judgeme
     return verdict
 
 
-def _served(load: Load) -> None:
+def served(load: Load) -> None:
     """Let clients be answered again between two deaths, or nothing would be acknowledged that could be lost; not for ever, though."""
     before, ends_at_s = load.acknowledged, time.monotonic() + PATIENCE_S
     while load.acknowledged < before + ANSWERS and time.monotonic() < ends_at_s:

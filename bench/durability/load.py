@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import threading
@@ -18,6 +19,7 @@ from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.custody.verification import verify
 from voiceagent.documents.parts import file_blob
 from voiceagent.domain.conversation import Turn
+from voiceagent.domain.document import Document
 from voiceagent.domain.identity import DEFAULT_TENANT_ID, SCOPES, Principal
 from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.errors import NotFound
@@ -193,14 +195,7 @@ class Load:
             found.disordered += [one for one in stored if one in known] != [one for one in told if one in set(stored)]
 
     async def _compare_documents(self, store: Store, blobs: BlobStore, found: Judgement) -> None:
-        deadline = time.monotonic() + READY_S
-        while True:
-            async with store.begin(DEFAULT_TENANT_ID, read_only=True) as work:
-                rows = {row.document_id: row for row in await work.documents.page(before=None, limit=10**6)}
-            found.unready = sum(row.state != "ready" for row in rows.values())
-            if not found.unready or time.monotonic() > deadline:
-                break
-            time.sleep(1)
+        rows = await _rows(store)
         names = Counter(row.file_name for row in rows.values())
         found.doubled += sum(count - 1 for count in names.values())
         async with store.begin(DEFAULT_TENANT_ID, read_only=True) as work:
@@ -210,6 +205,20 @@ class Load:
             found.lost += row is None or not await _is_there(blobs, file_blob(DEFAULT_TENANT_ID, row))
             found.lost += added[document_id] == 0
             found.doubled += max(0, added[document_id] - 1)
+        print(
+            f"  compared: {found.lost} lost, {found.doubled} doubled; waiting until all documents are ready", flush=True
+        )
+        deadline = time.monotonic() + READY_S
+        while True:
+            found.unready = sum(row.state != "ready" for row in (await _rows(store)).values())
+            if not found.unready or time.monotonic() > deadline:
+                return
+            await asyncio.sleep(1)
+
+
+async def _rows(store: Store) -> dict[str, Document]:
+    async with store.begin(DEFAULT_TENANT_ID, read_only=True) as work:
+        return {row.document_id: row for row in await work.documents.page(before=None, limit=10**6)}
 
 
 async def _added(work) -> Counter[str]:  # type: ignore[no-untyped-def]

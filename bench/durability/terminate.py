@@ -22,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from bench.durability.kill import STARTS_IN_S, Killable, embedded
+from bench.durability.kill import STARTS_IN_S, Killable, embedded, served
 from bench.durability.load import Load
 from voiceagent.apps.run import EXIT_AT_ONCE
 
@@ -68,6 +68,7 @@ def drill(killable: Killable, rounds: int, minutes: float) -> bool:
             time.sleep(chance.uniform(0.0, STARTS_IN_S))
         else:
             killable.await_ready("all")
+            served(load)
             time.sleep(chance.uniform(0.05, 0.6))
         outcome, took_s = ended(killable, chance, twice=number % SECOND_EVERY == 0)
         outcomes[outcome] += 1
