@@ -27,7 +27,7 @@ def soon(seconds: float = 60.0) -> datetime:
 
 async def claimed(store: Store, tenant: str, one: Attempt, until: datetime | None = None) -> Standing:
     async with store.begin(tenant) as work:
-        return await work.repeats.claim(one, until=until or soon())
+        return await work.access.repeats.claim(one, until=until or soon())
 
 
 async def test_of_racers_one_gets_the_key(store: Store, tenant: str) -> None:
@@ -40,10 +40,10 @@ async def test_the_answer_is_kept_for_whoever_comes_later(store: Store, tenant: 
     first = attempt()
     assert await claimed(store, tenant, first) == MINE
     async with store.begin(tenant) as work:
-        assert await work.repeats.keep(first, KEPT)
+        assert await work.access.repeats.keep(first, KEPT)
     assert await claimed(store, tenant, attempt()) == Standing(False, KEPT)
     async with store.begin(tenant) as work:
-        await work.repeats.release(first)
+        await work.access.repeats.release(first)
     assert await claimed(store, tenant, attempt()) == Standing(False, KEPT)
     assert await claimed(store, f"{tenant}_other", attempt()) == MINE
 
@@ -53,11 +53,11 @@ async def test_an_attempt_whose_time_is_over_loses_the_key_and_can_no_longer_ans
     assert await claimed(store, tenant, first, soon(-1)) == MINE
     assert await claimed(store, tenant, second) == MINE
     async with store.begin(tenant) as work:
-        assert not await work.repeats.keep(first, KEPT)
-        assert not await work.repeats.renew(first, until=soon())
-        await work.repeats.release(first)
-        assert await work.repeats.renew(second, until=soon())
-        assert await work.repeats.keep(second, KEPT)
+        assert not await work.access.repeats.keep(first, KEPT)
+        assert not await work.access.repeats.renew(first, until=soon())
+        await work.access.repeats.release(first)
+        assert await work.access.repeats.renew(second, until=soon())
+        assert await work.access.repeats.keep(second, KEPT)
     assert await claimed(store, tenant, first) == Standing(False, KEPT)
 
 
@@ -65,8 +65,8 @@ async def test_a_released_key_is_free(store: Store, tenant: str) -> None:
     first = attempt()
     await claimed(store, tenant, first)
     async with store.begin(tenant) as work:
-        await work.repeats.release(first)
-        await work.repeats.release(first)
+        await work.access.repeats.release(first)
+        await work.access.repeats.release(first)
     assert await claimed(store, tenant, attempt()) == MINE
 
 
@@ -74,5 +74,5 @@ async def test_an_expired_key_is_forgotten(store: Store, tenant: str) -> None:
     first = attempt(lasts=timedelta(seconds=-1))
     await claimed(store, tenant, first)
     async with store.begin(tenant) as work:
-        assert await work.repeats.keep(first, KEPT)
+        assert await work.access.repeats.keep(first, KEPT)
     assert await claimed(store, tenant, attempt()) == MINE

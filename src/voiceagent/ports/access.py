@@ -1,4 +1,4 @@
-"""What a tenant keeps to let its people in: sessions, handed-out secrets, own roles, second factors, links to other identity providers."""
+"""What a tenant keeps to let its people in: sessions, handed-out secrets, own roles, second factors, links to other providers; their repeated calls."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from voiceagent.domain.identity import CustomRole, Grant, SecondFactor, Session
+from voiceagent.ports.repeats import Repeats
 
 
 class Sessions(Protocol):
@@ -101,3 +102,5 @@ class Access(Protocol):
     def second_factors(self) -> SecondFactors: ...
     @property
     def links(self) -> Links: ...
+    @property
+    def repeats(self) -> Repeats: ...

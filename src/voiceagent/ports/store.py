@@ -16,7 +16,6 @@ from voiceagent.ports.keys import Seals
 from voiceagent.ports.library import Collections, DocumentRows
 from voiceagent.ports.outbox import Outbox, Relay
 from voiceagent.ports.providers import Routing
-from voiceagent.ports.repeats import Repeats
 from voiceagent.ports.work import Jobs, Queue
 
 
@@ -164,8 +163,6 @@ class UnitOfWork(Protocol):
     def traces(self) -> Traces: ...
     @property
     def ages(self) -> Ages: ...
-    @property
-    def repeats(self) -> Repeats: ...
     @property
     def routing(self) -> Routing: ...
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, select, update
 
+from voiceagent.adapters.store.repeats.answers import SqlRepeats
 from voiceagent.adapters.store.scope import Scope, insert_new, mine, param, restored, upsert
 from voiceagent.adapters.store.tables import grants, identity_links, roles, second_factors, sessions
 from voiceagent.domain.identity import CustomRole, Grant, SecondFactor, Session
@@ -155,3 +156,7 @@ class SqlAccess:
     @cached_property
     def links(self) -> SqlLinks:
         return SqlLinks(self._scope)
+
+    @cached_property
+    def repeats(self) -> SqlRepeats:
+        return SqlRepeats(self._scope)

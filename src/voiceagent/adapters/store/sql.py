@@ -18,7 +18,6 @@ from voiceagent.adapters.store.identities import SqlDirectory, SqlKeys, SqlSetti
 from voiceagent.adapters.store.library import SqlCollections, SqlDocuments
 from voiceagent.adapters.store.outbox.events import SqlOutbox, SqlRelay
 from voiceagent.adapters.store.postgresql import POOL_SIZE, Postgresql
-from voiceagent.adapters.store.repeats.answers import SqlRepeats
 from voiceagent.adapters.store.replicas.following import Replicas
 from voiceagent.adapters.store.rights.ages import SqlAges
 from voiceagent.adapters.store.rights.erasures import SqlErasures, SqlTraces
@@ -103,10 +102,6 @@ class SqlUnitOfWork:
     @cached_property
     def ages(self) -> SqlAges:
         return SqlAges(self._scope)
-
-    @cached_property
-    def repeats(self) -> SqlRepeats:
-        return SqlRepeats(self._scope)
 
     @cached_property
     def routing(self) -> SqlRouting:

@@ -104,7 +104,7 @@ class Once:
         ends_at_s, looks = loop.time() + WAIT_S, iter(LOOKS_EVERY_S)
         while True:
             async with self._inner.begin(principal.tenant_id) as work:
-                standing = await work.repeats.claim(attempt, until=self._clock.now() + HELD_FOR)
+                standing = await work.access.repeats.claim(attempt, until=self._clock.now() + HELD_FOR)
             if standing.mine or standing.kept is not None:
                 return standing
             if loop.time() >= ends_at_s:
@@ -120,7 +120,7 @@ class Once:
                 kept = await _kept(response, body)
                 if kept is not None:
                     async with joint.part() as work:
-                        if not await work.repeats.keep(attempt, kept):
+                        if not await work.access.repeats.keep(attempt, kept):
                             raise _running()
         except TimeoutError as error:
             raise DeadlineExceeded("idempotency_deadline", "The call took too long; nothing was changed.") from error
@@ -138,7 +138,7 @@ class Once:
             await self._released(principal, attempt)
             return response
         async with self._inner.begin(principal.tenant_id) as work:
-            if not await work.repeats.keep(attempt, kept):
+            if not await work.access.repeats.keep(attempt, kept):
                 _log.warning("answer_not_kept", reason="taken over")
         return response
 
@@ -156,12 +156,12 @@ class Once:
             await asyncio.sleep(RENEWED_EVERY_S)
             with suppress(Problem):
                 async with self._inner.begin(principal.tenant_id) as work:
-                    await work.repeats.renew(attempt, until=self._clock.now() + HELD_FOR)
+                    await work.access.repeats.renew(attempt, until=self._clock.now() + HELD_FOR)
 
     async def _released(self, principal: Principal, attempt: Attempt) -> None:
         with suppress(Problem):  # it ends by itself
             async with self._inner.begin(principal.tenant_id) as work:
-                await work.repeats.release(attempt)
+                await work.access.repeats.release(attempt)
 
 
 def _caller(request: Request) -> Principal:
