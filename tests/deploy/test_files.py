@@ -67,8 +67,27 @@ def test_the_image_runs_as_nobody_and_installs_only_what_is_locked() -> None:
 # --- compose -------------------------------------------------------------------------------------------------------------
 
 
-def test_the_compose_file_is_of_its_schema() -> None:
-    checked([tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", str(DEPLOY / "compose.yaml")])
+def test_the_compose_files_are_of_their_schema() -> None:
+    for name in ("compose.yaml", "compose.tls.yaml"):
+        checked([tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", str(DEPLOY / name)])
+
+
+def test_compose_can_encrypt_what_travels_with_files_that_the_command_makes(tmp_path: Path) -> None:
+    checked([str(PACKAGES / "voiceagent"), "tls", "init", "--folder", str(tmp_path)])
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    over = yaml.safe_load((DEPLOY / "compose.tls.yaml").read_text(encoding="utf-8"))["services"]
+    ours = {name for name, one in services.items() if one["image"] == "voiceagent:local"} - {"init"}
+    assert set(over) == ours
+    for name, one in over.items():
+        settings = {key: value for key, value in one["environment"].items() if key.startswith("VOICEAGENT_")}
+        assert set(settings) <= VARIABLES, name
+        mounted = {volume.split(":")[1]: volume.split(":")[0] for volume in one["volumes"]}
+        assert all(volume.endswith(":ro") for volume in one["volumes"]), name
+        named = {value for value in settings.values() if value.startswith("/tls/")}
+        assert named == set(mounted), name
+        assert all((tmp_path / source.removeprefix("./tls/")).exists() for source in mounted.values()), name
+        assert ("VOICEAGENT_TLS__CERTIFICATE" in settings) == (name in ("platform", "gateway", "dashboard")), name
+        assert ("VOICEAGENT_TLS__INTERNAL_CA" in settings) == (name in ROLES - {"dashboard"}), name
 
 
 def test_compose_runs_every_role_with_settings_that_exist() -> None:
@@ -98,8 +117,11 @@ def test_nothing_but_the_doors_is_published_and_only_on_this_machine() -> None:
 def test_the_chart_renders_to_objects_that_kubernetes_takes(values: str, tmp_path: Path) -> None:
     options = ["-f", str(CHART / values)] if values else []
     checked([binary("helm"), "lint", "--strict", str(CHART), "--kube-version", f"{KUBERNETES}.0", *options])
-    file = tmp_path / "objects.yaml"
-    file.write_text(yaml.safe_dump_all(rendered(*options)), encoding="utf-8")
+    file, objects = tmp_path / "objects.yaml", rendered(*options)
+    own = [
+        one for one in objects if not one["apiVersion"].startswith("cert-manager.io/")
+    ]  # which brings its own schema
+    file.write_text(yaml.safe_dump_all(own), encoding="utf-8")
     checked([tool("kubernetes-validate"), "--strict", "--quiet", "-k", KUBERNETES, str(file)])
 
 
@@ -113,8 +135,9 @@ def test_each_role_has_its_deployment_probes_budget_and_walls() -> None:
         pod = deployment["spec"]["template"]["spec"]
         (container,) = pod["containers"]
         assert container["args"] == ["serve", role]
-        assert container["readinessProbe"]["httpGet"]["path"] == "/health/ready"
-        assert container["livenessProbe"]["httpGet"]["path"] == "/health/live"
+        assert container["readinessProbe"]["httpGet"] == {"path": "/health/ready", "port": "health"}
+        assert container["livenessProbe"]["httpGet"] == {"path": "/health/live", "port": "health"}
+        assert container["resources"]["limits"]["memory"] and container["resources"]["requests"]["cpu"]
         assert container["securityContext"]["readOnlyRootFilesystem"] is True
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         assert pod["securityContext"]["runAsNonRoot"] is True
@@ -129,14 +152,63 @@ def test_a_pod_gets_more_time_to_end_than_it_takes() -> None:
 
 def test_the_chart_sets_what_exists_and_takes_secrets_only_from_a_secret() -> None:
     objects = rendered()
-    (settings,) = [one["data"] for one in objects if one["kind"] == "ConfigMap"]
-    assert set(settings) <= VARIABLES
+    settings = {name for one in objects if one["kind"] == "ConfigMap" for name in one["data"]}
+    assert settings <= VARIABLES
     assert not [name for name in settings if "SECRET" in name or "TOKEN" in name or name.endswith("_KEY")]
     for deployment in of_kind(objects, "Deployment").values():
         variables = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
         ours = {one["name"] for one in variables if one["name"].startswith("VOICEAGENT_")}
         assert ours <= VARIABLES
         assert all("secretKeyRef" in one["valueFrom"] for one in variables)
+
+
+ENCRYPTED = ("--set", "tls.doors.enabled=true,tls.internal.enabled=true,tls.required=true")
+
+
+def test_the_chart_encrypts_what_travels_by_secrets_that_exist() -> None:
+    objects = rendered(*ENCRYPTED, "--set", "tls.doors.secret=ours,tls.internal.secret=house")
+    assert not of_kind(objects, "Certificate")
+    maps = {one["metadata"]["name"]: one["data"] for one in objects if one["kind"] == "ConfigMap"}
+    services = {key: value for data in maps.values() for key, value in data.items() if "_SERVICES__" in key}
+    assert len(services) == 3 and all(value.startswith("https://") for value in services.values())
+    for role, deployment in of_kind(objects, "Deployment").items():
+        pod = deployment["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        data = {
+            key: value for source in container["envFrom"] for key, value in maps[source["configMapRef"]["name"]].items()
+        }
+        assert set(data) <= VARIABLES
+        secrets = {one["name"]: one["secret"]["secretName"] for one in pod["volumes"] if "secret" in one}
+        mounts = {one["mountPath"]: secrets[one["name"]] for one in container["volumeMounts"] if one["name"] in secrets}
+        doors = role in ("gateway", "dashboard")
+        assert mounts == {"/tls/internal": "house"} | ({"/tls/doors": "ours"} if doors else {}), role
+        files = {value.rpartition("/")[0] for value in data.values() if value.startswith("/tls/")}
+        assert files == set(mounts), role
+        assert (data.get("VOICEAGENT_SERVER__HOST") == "0.0.0.0") == doors, role
+
+
+def test_the_chart_asks_cert_manager_for_what_has_no_secret() -> None:
+    objects = rendered(
+        *ENCRYPTED, "--set", "tls.issuer.doors=public,tls.issuer.internal=house,tls.issuer.kind=ClusterIssuer"
+    )
+    made = of_kind(objects, "Certificate")
+    assert made["doors"]["spec"]["issuerRef"] == {"kind": "ClusterIssuer", "name": "public"}
+    assert made["internal"]["spec"]["dnsNames"] == ["voiceagent.internal"]
+    assert made["internal"]["spec"]["usages"] == ["server auth", "client auth"]
+    mounted = {
+        volume["secret"]["secretName"]
+        for deployment in of_kind(objects, "Deployment").values()
+        for volume in deployment["spec"]["template"]["spec"]["volumes"]
+        if "secret" in volume
+    }
+    assert mounted == {one["spec"]["secretName"] for one in made.values()}
+
+
+def test_the_chart_refuses_to_encrypt_without_a_certificate() -> None:
+    command = [binary("helm"), "template", "voice", str(CHART), "--kube-version", f"{KUBERNETES}.0", *ENCRYPTED]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert run.returncode != 0
+    assert "name tls.doors.secret or tls.issuer.doors" in run.stderr
 
 
 def test_no_pod_is_reached_but_by_those_that_call_it() -> None:

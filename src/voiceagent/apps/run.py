@@ -23,6 +23,7 @@ from voiceagent.apps.settings import Settings
 from voiceagent.kit.errors import Conflict, DeadlineExceeded, Misconfigured, StorageFull
 from voiceagent.kit.retry import retried
 from voiceagent.web.serve import Listener, Servers
+from voiceagent.web.vital import vital_listener
 
 FREE_BYTES = 64 * 2**20
 """Less room than this on the data folder's disk and nothing starts: what callers say could not be stored."""
@@ -86,7 +87,10 @@ async def _start(process: Process, parts: Parts) -> Servers:
             if "store" in process.ports:
                 await retried(parts.store.migrate, within_s=server.ready_s)
             prepared = await process.prepare(parts) if process.prepare else None
-            servers = Servers(await process.compose(parts), drain_s=server.drain_s)
+            listeners = list(await process.compose(parts))
+            if server.health_port:
+                listeners.append(vital_listener(listeners[:], server.health_port, server.internal_host))
+            servers = Servers(listeners, drain_s=server.drain_s)
             await servers.start()
     except TimeoutError as error:
         raise DeadlineExceeded(

@@ -60,6 +60,12 @@ class ServerSettings(Area):
     documents_port: Port = Field(8002, description="Port of the document module.")
     dashboard_port: Port = Field(3000, description="Port of the dashboard.")
     worker_port: Port = Field(8003, description="Port of a worker of its own: health and metrics. 0 takes a free one.")
+    health_port: int = Field(
+        0,
+        ge=0,
+        le=65_535,
+        description="Port on internal_host that tells life and readiness alone, in plain HTTP whatever tls says, to who has no certificate. 0: none.",
+    )
     scrape_token: SecretStr = Field(
         SecretStr(""),
         description="Bearer token with which a metrics scraper may read /metrics of every server. Empty: none may.",

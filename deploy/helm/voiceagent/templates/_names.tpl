@@ -20,3 +20,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - name: {{ .name }}
   valueFrom: {secretKeyRef: {name: {{ .secret }}, key: {{ .key }}{{ if .optional }}, optional: true{{ end }}}}
 {{- end -}}
+
+{{- define "voiceagent.doorsSecret" -}}
+{{- if .Values.tls.doors.secret -}}{{ .Values.tls.doors.secret }}
+{{- else if .Values.tls.issuer.doors -}}{{ include "voiceagent.name" . }}-doors-tls
+{{- else -}}{{ fail "tls.doors is enabled: name tls.doors.secret or tls.issuer.doors" }}
+{{- end -}}
+{{- end -}}
+
+{{- define "voiceagent.internalSecret" -}}
+{{- if .Values.tls.internal.secret -}}{{ .Values.tls.internal.secret }}
+{{- else if .Values.tls.issuer.internal -}}{{ include "voiceagent.name" . }}-internal-tls
+{{- else -}}{{ fail "tls.internal is enabled: name tls.internal.secret or tls.issuer.internal" }}
+{{- end -}}
+{{- end -}}
