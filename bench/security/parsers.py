@@ -1,143 +1,25 @@
 """Random and bent input for every parser that is ours, for as long as told: a value, or a problem with a 4xx status, is right; all else is a crash.
 
-`python -m bench.security.parsers [--seconds 20]` (for each). Prints cases, refusals and crashes by parser, and its slowest case.
+`python -m bench.security.parsers [--seconds 30] [--guided]` (for each). Prints executions, refusals and crashes by parser, and its slowest case;
+ends with 1 after a crash or a case that took over a second of this thread's time. Guided by the coverage of each case with the package
+atheris, which is installed for that alone: `pip install atheris`.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
-import struct
+import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from voiceagent.domain.audio import WIRE_PCM, WIRE_PCMA, WIRE_PCMU
-from voiceagent.domain.identity import Principal
-from voiceagent.gateway.passing.headers import check_path, content_length, request_headers, response_headers
-from voiceagent.gateway.identity import breached, guessable, keys, totp
+from bench.security.parser_table import PARSERS, Parser
 from voiceagent.kit.errors import Problem
-from voiceagent.voice import codec, files
-from voiceagent.voice.wire import client
-from voiceagent.web.jwt import TokenKeys
-from voiceagent.web.sse import ServerEvent
-from voiceagent.web.strict_json import strict_loads
-from voiceagent.web.tokens import AccessTokens, ServiceTokens
 
-Parse = Callable[[bytes], Awaitable[None]]
-_KEYS = TokenKeys.random()
-_CALLER = Principal("ten_a", "user_1", frozenset({"talk"}), "user")
-_SECRET = totp.new_secret()
-
-
-@dataclass(frozen=True)
-class Parser:
-    """parse: raises a Problem for what it refuses.  seeds: good input, to be bent."""
-
-    parse: Parse
-    seeds: tuple[bytes, ...]
-
-
-async def _json(raw: bytes) -> None:
-    strict_loads(raw)
-
-
-async def _realtime(raw: bytes) -> None:
-    client.decode(client.parse(raw.decode("utf-8", "replace")), lambda _id: None)
-
-
-async def _headers(raw: bytes) -> None:
-    pairs = [line.partition(b":")[::2] for line in raw.split(b"\n")]
-    request_headers(pairs)
-    response_headers(pairs)
-    content_length([(name.lower(), value.strip()) for name, value in pairs])
-
-
-async def _path(raw: bytes) -> None:
-    check_path(raw)
-
-
-async def _access_token(raw: bytes) -> None:
-    AccessTokens(_KEYS).verify(raw.decode("latin-1"))
-
-
-async def _service_token(raw: bytes) -> None:
-    ServiceTokens(_KEYS).verify(raw.decode("latin-1"), "engine")
-
-
-async def _code(raw: bytes) -> None:
-    totp.step_of(_SECRET, raw.decode("utf-8", "replace"), 1_800_000_000)
-    totp.recovery_sha256(raw.decode("utf-8", "replace"))
-
-
-async def _key(raw: bytes) -> None:
-    assert not keys.is_well_formed(raw.decode("latin-1")) or raw.decode("latin-1") == _GOOD_KEY
-
-
-async def _password(raw: bytes) -> None:
-    text = raw.decode("utf-8", "replace")[:128]
-    breached.is_breached(text)
-    guessable.is_guessable(text)
-
-
-async def _wire_audio(raw: bytes) -> None:
-    for wire in (WIRE_PCM, WIRE_PCMU, WIRE_PCMA):
-        decoder = codec.Decoder(wire)
-        middle = len(raw) // 2
-        decoder.push(raw[:middle])
-        decoder.push(raw[middle:])
-        decoder.flush()
-
-
-async def _audio_file(raw: bytes) -> None:
-    await files.decode(raw, max_s=60.0)
-
-
-async def _event(raw: bytes) -> None:
-    """Our events have one reader: what is written must come out as one event, whatever stands in its fields."""
-    text = raw.decode("utf-8", "replace")
-    frame = ServerEvent(text, event=text, event_id=text).encoded()
-    assert frame.endswith(b"\n\n") and b"\n\n" not in frame[:-2]
-
-
-def _sound() -> bytes:
-    return struct.pack("<400h", *(1000 * (number % 17) - 8000 for number in range(400)))
-
-
-_GOOD_KEY = keys.new_secret()
-_EVENTS = (
-    {"type": "input_audio_buffer.append", "audio": "AAAA", "event_id": "e1"},
-    {"type": "session.update", "session": {"type": "realtime", "instructions": "x", "tools": []}},
-    {
-        "type": "conversation.item.create",
-        "previous_item_id": None,
-        "item": {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hello"}]},
-    },
-    {"type": "conversation.item.truncate", "item_id": "item_1", "content_index": 0, "audio_end_ms": 1},
-    {"type": "response.create", "response": {"output_modalities": ["text"], "tool_choice": "auto", "metadata": {}}},
-    {"type": "response.cancel", "response_id": "resp_1"},
-    {"type": "voiceagent.playback", "item_id": "item_1", "played_ms": 20},
-)
-PARSERS = {
-    "strict_json": Parser(_json, (b'{"a": [1, 2.5e3, "\\u00e9", null, true], "b": {"c": -1}}', b'["\\ud83d\\ude00"]')),
-    "realtime_events": Parser(_realtime, tuple(json.dumps(event).encode() for event in _EVENTS)),
-    "headers": Parser(_headers, (b"content-length: 12\nconnection: x-a, close\nx-a: 1", b"transfer-encoding: chunked")),
-    "path": Parser(_path, (b"/v1/files/file_01/content", b"/api/v1/agents/%C3%A9")),
-    "access_token": Parser(_access_token, (AccessTokens(_KEYS).issue(_CALLER, "ses_1").encode(),)),
-    "service_token": Parser(_service_token, (ServiceTokens(_KEYS).issue(_CALLER, "engine").encode(),)),
-    "totp": Parser(_code, (b"123456", b"abcde-fghjk")),
-    "api_key": Parser(_key, (_GOOD_KEY.encode(),)),
-    "password": Parser(_password, (b"violet engines hum slowly", b"Passw0rd2024!!!!")),
-    "wire_audio": Parser(_wire_audio, (_sound(),)),
-    "audio_file": Parser(
-        _audio_file, tuple(files.encode(_sound(), 16_000, container) for container in ("wav", "flac", "mp3", "opus"))
-    ),
-    "server_events": Parser(_event, (b"a line", b"two\nlines\r\n\r\n")),
-}
+HANG_S = 1.0
 
 
 def bent(chance: random.Random, seed: bytes) -> bytes:
@@ -172,6 +54,13 @@ class Findings:
     slowest_s: float = 0.0
     crashes: Counter[str] = field(default_factory=Counter)
 
+    def line(self, name: str) -> str:
+        """For eyes, with the first crashes below it."""
+        figures = (
+            f"{name:16} {self.cases:9} executions {self.refused:9} refused  slowest {self.slowest_s * 1000:7.1f} ms"
+        )
+        return "\n    ".join([f"{figures}  crashes {self.crashes.total()}", *list(self.crashes)[:5]])
+
 
 async def tried(parser: Parser, seconds: float, seed: int) -> Findings:
     """Bend and feed for so long."""
@@ -182,31 +71,56 @@ async def tried(parser: Parser, seconds: float, seed: int) -> Findings:
             if chance.random() < 0.9
             else chance.randbytes(chance.randrange(300))
         )
-        started_s = time.perf_counter()
-        try:
-            await parser.parse(raw)
-        except Problem as problem:
-            found.refused += 1
-            if problem.status >= 500:
-                found.crashes[f"{problem!r} for {raw[:200]!r}"] += 1
-        except Exception as error:  # noqa: BLE001 - what is looked for
-            found.crashes[f"{type(error).__name__}: {error} for {raw[:200]!r}"] += 1
-        found.slowest_s = max(found.slowest_s, time.perf_counter() - started_s)
-        found.cases += 1
+        await fed(parser, raw, found)
     return found
+
+
+async def fed(parser: Parser, raw: bytes, found: Findings) -> None:
+    """One case. What it used of this thread counts, not how busy the machine was."""
+    started_s = time.thread_time()
+    try:
+        await parser.parse(raw)
+    except Problem as problem:
+        found.refused += 1
+        if problem.status >= 500:
+            found.crashes[f"{problem!r} for {raw[:200]!r}"] += 1
+    except Exception as error:  # noqa: BLE001 - what is looked for
+        found.crashes[f"{type(error).__name__}: {error} for {raw[:200]!r}"] += 1
+    took_s = time.thread_time() - started_s
+    if took_s > HANG_S:
+        found.crashes[f"{took_s:.1f} s for {raw[:200]!r}"] += 1
+    found.slowest_s = max(found.slowest_s, took_s)
+    found.cases += 1
+
+
+def guided(name: str, seconds: float) -> int:
+    """The same in a process of its own, with input that atheris finds by what it reaches. Returns 1 after a crash."""
+    command = [sys.executable, "-m", "bench.security.guided", name, str(round(seconds))]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120, check=False)
+    print(run.stdout.strip() or f"{name}: ended with {run.returncode}\n{run.stderr[-2000:]}", flush=True)
+    return 0 if run.returncode == 0 and run.stdout else 1
 
 
 def main() -> int:
     """Print the findings; 0 without a crash."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seconds", type=float, default=20.0, help="for each parser")
+    options.add_argument("--seconds", type=float, default=30.0, help="for each parser")
     options.add_argument("--seed", type=int, default=1)
-    chosen, crashed = options.parse_args(), 0
+    options.add_argument("--only", default="", help="parsers whose name contains this")
+    options.add_argument("--guided", action="store_true", help="by coverage, with atheris")
+    chosen, crashed, executed = options.parse_args(), 0, 0
     for name, parser in PARSERS.items():
+        if chosen.only not in name:
+            continue
+        if chosen.guided:
+            crashed += guided(name, chosen.seconds)
+            continue
         found = asyncio.run(tried(parser, chosen.seconds, chosen.seed))
         crashed += found.crashes.total()
-        print(f"{name:16} {found.cases:9} cases {found.refused:9} refused  slowest {found.slowest_s * 1000:7.1f} ms  "
-              f"crashes {found.crashes.total()}", *list(found.crashes)[:5], sep="\n    " if found.crashes else "")  # fmt: skip
+        executed += found.cases
+        print(found.line(name), flush=True)
+    if executed:
+        print(f"{executed} executions, {crashed} crashes or cases over {HANG_S:g} s")
     return 1 if crashed else 0
 
 

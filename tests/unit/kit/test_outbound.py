@@ -22,6 +22,12 @@ def test_what_only_this_network_reaches_is_refused(host: str, scheme: str) -> No
     assert caught.value.code == "address_refused"
 
 
+@pytest.mark.parametrize("url", ["http://[::ffff:127.0.27.0.1]:80/", "https://[x]/", "https://a:99999/", "https://a:b/"])
+def test_what_is_no_url_is_refused_as_any_other(url: str) -> None:
+    with pytest.raises(InvalidInput):
+        Outbound().check(url)
+
+
 def test_public_hosts_may_be_called_with_tls_only() -> None:
     for host in ("api.openai.com", "8.8.8.8", "[2606:4700::1111]", "x.openai.azure.com"):
         Outbound().check(f"openai+https://{host}/v1")

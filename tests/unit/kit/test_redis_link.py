@@ -29,6 +29,11 @@ def test_keys_that_belong_together_lie_together_in_a_cluster() -> None:
     assert link.together("va:r") == "{va:r}"
 
 
+@pytest.mark.parametrize("url", ["redis:@/x", "redis:///0", "redis:"])
+def test_a_url_without_a_host_means_this_machine(url: str) -> None:
+    assert linked(url).nodes == (("localhost", 6379),)
+
+
 def test_a_password_is_not_shown() -> None:
     assert "hidden" not in repr(linked("redis+cluster://va:hidden@a"))
 
