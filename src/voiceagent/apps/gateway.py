@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
 
 from voiceagent.apps.custody.anchoring import start_anchoring
 from voiceagent.apps.events.shared import event_log
 from voiceagent.apps.first_start import Credentials, first_start
 from voiceagent.apps.keyring import access_keys
 from voiceagent.apps.parts import Parts
+from voiceagent.apps.privacy import masked
 from voiceagent.apps.run import Process
 from voiceagent.apps.settings import LimitsSettings, Settings
 from voiceagent.gateway.identity.callers import GatewayRates
@@ -17,8 +20,12 @@ from voiceagent.gateway.identity.oidc import OidcOptions
 from voiceagent.gateway.link import LinkOptions
 from voiceagent.gateway.parts import GatewayParts
 from voiceagent.gateway.quotas import QuotaRates
+from voiceagent.gateway.routes_proxied import FORWARDED
 from voiceagent.gateway.server import create_gateway
+from voiceagent.gateway.shaping.hooks import Hooks
+from voiceagent.gateway.shaping.rules import read_rules
 from voiceagent.kit.calls.upkeep import Find
+from voiceagent.kit.errors import Misconfigured
 from voiceagent.web.limits import Rate
 from voiceagent.web.serve import Listener
 
@@ -36,6 +43,7 @@ def listener(parts: Parts, find: Find | None = None) -> Listener:
             access_keys=access_keys(settings),
             app=parts.app_options(origins(settings)),
             quotas=quotas(limits),
+            hooks=hooks(settings),
             rates=GatewayRates(caller=Rate("caller", limits.requests_per_s, limits.request_burst)),
             least_gateways=limits.gateways,
             link=LinkOptions(probes=parts.apart, find=find, tls=parts.tls.caller),
@@ -67,6 +75,19 @@ def quotas(limits: LimitsSettings) -> QuotaRates:
         calls_of_tenant=limits.tenant_calls,
         at_once_of_tenant=limits.tenant_requests_at_once,
     )
+
+
+def hooks(settings: Settings) -> Hooks:
+    """The operator's rules and plugins. Raises Misconfigured `bad_hook`."""
+    wanted = settings.hooks
+    try:
+        raw = Path(wanted.file).expanduser().read_bytes() if wanted.file else b'{"rules":[]}'
+        found = {one.name: one for one in entry_points(group="voiceagent.hooks") if one.name in wanted.plugins}
+        plugins = tuple((name, found[name].load()) for name in wanted.plugins)
+    except (OSError, KeyError, ImportError, AttributeError) as error:
+        raise Misconfigured("bad_hook", "hooks: the file cannot be read, or a plugin is not installed") from error
+    rules = read_rules(raw, (row.path for row in FORWARDED))
+    return Hooks(rules, masked, plugins, wanted.budget_ms / 1000)
 
 
 def _oidc(settings: Settings) -> OidcOptions | None:

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr
 
 from voiceagent.apps.config.answers_area import GroundingSettings, RerankSettings, RetrievalSettings
 from voiceagent.apps.config.area import Area, DataUrl, Port, Strings
+from voiceagent.apps.config.hooks_area import HooksSettings
 from voiceagent.apps.config.model_settings import (
     EmbedSettings,
     LlmSettings,
@@ -193,13 +194,17 @@ class VectorsSettings(Area):
 class CacheSettings(Area):
     """What may be lost: counters, sessions, tickets."""
 
-    url: DataUrl = Field("memory://", description="memory:// or redis://, redis+sentinel://, redis+cluster:// (docs/redis.md).")
+    url: DataUrl = Field(
+        "memory://", description="memory:// or redis://, redis+sentinel://, redis+cluster:// (docs/redis.md)."
+    )
 
 
 class BusSettings(Area):
     """Live notifications."""
 
-    url: DataUrl = Field("memory://", description="memory:// or redis://, redis+sentinel://, redis+cluster:// (docs/redis.md).")
+    url: DataUrl = Field(
+        "memory://", description="memory:// or redis://, redis+sentinel://, redis+cluster:// (docs/redis.md)."
+    )
 
 
 class VadSettings(Area):
@@ -343,6 +348,7 @@ class Settings(Area):
     log: LogSettings = LogSettings()
     privacy: PrivacySettings = PrivacySettings()
     limits: LimitsSettings = LimitsSettings()
+    hooks: HooksSettings = HooksSettings()
 
     def url(self, port: str) -> str:
         """The URL that picks the adapter of `port`, with the data folder filled in."""

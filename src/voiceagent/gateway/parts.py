@@ -19,6 +19,7 @@ from voiceagent.gateway.identity.tickets import Tickets
 from voiceagent.gateway.link import LinkOptions, Links
 from voiceagent.gateway.quotas import QuotaRates, Quotas
 from voiceagent.gateway.replicas import Replicas
+from voiceagent.gateway.shaping.hooks import Hooks
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.ports.cache import Cache
 from voiceagent.ports.eventlog import EventLog
@@ -48,6 +49,7 @@ class GatewayParts:
     quotas: QuotaRates = field(default_factory=QuotaRates)
     least_gateways: int = 1
     event_log: Callable[[], Awaitable[EventLog]] | None = None
+    hooks: Hooks = field(default_factory=Hooks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Gateway:
     access_keys: TokenKeys
     oidc: OidcClient | None
     quotas: Quotas
+    hooks: Hooks = field(default_factory=Hooks)
     passwords: Passwords = field(default_factory=Passwords)
     second_factors: AuthenticatorApps = field(default_factory=AuthenticatorApps)
     clock: Clock = field(default_factory=SystemClock)

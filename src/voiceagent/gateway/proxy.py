@@ -14,8 +14,11 @@ from voiceagent.gateway.link import Links, target
 from voiceagent.gateway.parts import gateway_of
 from voiceagent.gateway.passing.headers import content_length, response_headers
 from voiceagent.gateway.passing.vigil import Vigil
+from voiceagent.gateway.shaping.hooks import Call
+from voiceagent.gateway.shaping.passage import shaped
 from voiceagent.kit.calls.balance import Upstream
 from voiceagent.kit.errors import DeadlineExceeded, Problem
+from voiceagent.web.context import scope_context
 
 _WHOLE_BYTES = 64 * 1024
 """Answers up to this size are passed in one piece."""
@@ -28,11 +31,21 @@ _log = structlog.get_logger(__name__)
 class HttpProxy:
     """The ASGI app of every route that a service answers."""
 
-    def __init__(self, links: Links, service: str) -> None:
+    def __init__(self, links: Links, service: str, path: str = "") -> None:
         self._links = links
         self._service = service
+        self._path = path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        hooks = gateway_of(HTTPConnection(scope)).hooks
+        principal = scope_context(scope).principal
+        if not hooks or principal is None:
+            await self._passed(scope, receive, send)
+            return
+        call = Call(self._path, "request", scope["method"], principal.tenant_id, principal.subject)
+        await shaped(hooks, call, self._passed, scope, receive, send)
+
+    async def _passed(self, scope: Scope, receive: Receive, send: Send) -> None:
         conn, quotas = HTTPConnection(scope), gateway_of(HTTPConnection(scope)).quotas
         length = content_length(scope["headers"])
         with quotas.under_way(conn):

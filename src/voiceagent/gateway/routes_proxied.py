@@ -56,7 +56,7 @@ def add_proxied(app: FastAPI, links: Links) -> None:
     """Add the routes of the table to `app`, and the lanes that lead to them."""
     before, own = len(app.router.routes), [route.path or "" for route in all_routes(app)]
     for row in FORWARDED:
-        proxy = HttpProxy(links, row.service)
+        proxy = HttpProxy(links, row.service, row.path)
         for scope, methods in ((row.read, _READ), (row.write, _WRITE)):
             endpoint = Guarded(proxy, require(scope), path=row.path, body_limit_bytes=row.body_bytes)
             for path in (row.path, row.path + "/{rest:path}"):

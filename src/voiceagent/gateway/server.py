@@ -22,6 +22,7 @@ from voiceagent.gateway.parts import Gateway, GatewayParts
 from voiceagent.gateway.quotas import Quotas
 from voiceagent.gateway.replicas import Replicas
 from voiceagent.gateway.routes_proxied import add_proxied
+from voiceagent.gateway.shaping.record import record_change
 from voiceagent.web.app import create_app
 from voiceagent.web.limits import Limiter
 from voiceagent.web.repeats.joined import joined
@@ -69,6 +70,7 @@ def create_gateway(parts: GatewayParts) -> FastAPI:
         devices=Devices(parts.access_keys),
         access_keys=parts.access_keys,
         quotas=quotas,
+        hooks=parts.hooks,
         oidc=OidcClient(parts.oidc, parts.cache) if parts.oidc is not None else None,
         event_log=parts.event_log,
     )
@@ -92,6 +94,7 @@ def create_gateway(parts: GatewayParts) -> FastAPI:
 @asynccontextmanager
 async def _running(app: FastAPI) -> AsyncIterator[None]:
     gateway: Gateway = app.state.gateway
+    await record_change(gateway.store, gateway.hooks, gateway.clock)
     async with gateway.links.open():
         await gateway.replicas.start()
         try:

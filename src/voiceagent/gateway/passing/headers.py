@@ -69,6 +69,24 @@ def _kept_out(raw_name: bytes) -> bytes | None:
     return None if name.startswith(_OURS) or name in _NOT_OUT else raw_name.lower()
 
 
+_SEALED = frozenset(
+    ("content-type", "content-encoding", "content-security-policy", "x-content-type-options", "x-frame-options")
+) | {
+    "referrer-policy",
+    "cross-origin-resource-policy",
+    "strict-transport-security",
+    "cache-control",
+    "www-authenticate",
+}
+
+
+def passes(name: str) -> bool:
+    """Whether a header is one that others than the gateway may set: it passes both ways, and nobody's safety hangs on it."""
+    raw_name = name.encode()
+    foreign = _kept_in(raw_name) is not None and _kept_out(raw_name) is not None
+    return foreign and name not in _SEALED and not name.startswith(("access-control-", "ratelimit", "idempotency-"))
+
+
 def _named_by_connection(raw: RawHeaders) -> frozenset[str]:
     """What belongs to this connection alone, because its Connection header says so."""
     values = [value for name, value in raw if len(name) == 10 and name.lower() == b"connection"]

@@ -1,0 +1,1 @@
+"""Operators' changes to forwarded calls and answers: rules in a file, and hooks of their own."""
