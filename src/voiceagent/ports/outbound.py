@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from voiceagent.domain.audit import AuditEntry
 from voiceagent.domain.identity import DEFAULT_TENANT_ID
 from voiceagent.kit.errors import Forbidden
 from voiceagent.ports.store import Store
@@ -17,10 +18,13 @@ async def hold(store: Store, *, because: str, at: datetime) -> None:
         await work.settings.put(_SETTING, {"backup_id": because, "at": at.isoformat()})
 
 
-async def release(store: Store) -> bool:
-    """Things go out again; False when nothing was held."""
+async def release(store: Store, entry: AuditEntry) -> bool:
+    """Things go out again, and `entry` is in the audit log, both or neither; False, and no entry, when nothing was held."""
     async with store.begin(DEFAULT_TENANT_ID) as work:
-        return await work.settings.delete(_SETTING)
+        was_held = await work.settings.delete(_SETTING)
+        if was_held:
+            await work.audit.append(entry)
+    return was_held
 
 
 async def held_by(store: Store) -> str:

@@ -77,10 +77,7 @@ class RetentionWork:
         if holds.everything:
             return {}
         found = await self._due(tenant_id, kept, holds, now)
-        counts = {due.data_class: await self._removed(tenant_id, due, now.date()) for due in found if due.ids}
-        if any(counts.values()):
-            await self._note(tenant_id, "retention_applied", {**counts})
-        return counts
+        return {due.data_class: await self._removed(tenant_id, due, now.date()) for due in found if due.ids}
 
     async def _due(self, tenant_id: str, kept: Retention, holds: Holds, now: datetime) -> list[Due]:
         ages: list[tuple[str, datetime | None]] = [
@@ -123,13 +120,14 @@ class RetentionWork:
         return bool(holds.names) and self._parts.names.of(tenant_id, subject) in holds.names
 
     async def _removed(self, tenant_id: str, due: Due, today: date) -> int:
-        """Take from the day's share first, then remove: a process that dies between the two removes too little."""
+        """Take from the day's share and write the record first, then remove: a process that dies between the two removes too little."""
         async with self._parts.store.begin(tenant_id) as work:
             state: dict[str, Any] = await work.settings.get(STATE) or {}
             spent = _spent(state.get(due.data_class), today)
             allowed = permitted(len(due.ids), due.total, spent, today)
             if allowed:
                 state[due.data_class] = _told(after(allowed, spent, today))
+                await work.audit.append(self._entry(tenant_id, "retention_applied", {due.data_class: allowed}))
             elif state.get(f"{due.data_class}_held_back") != today.isoformat():
                 state[f"{due.data_class}_held_back"] = today.isoformat()
                 data: dict[str, Any] = {"class": due.data_class, "due": len(due.ids), "total": due.total}
@@ -152,10 +150,6 @@ class RetentionWork:
             was_there = await work.documents.delete(document_id)
         await self._parts.erase_document(tenant_id, document_id)
         return was_there
-
-    async def _note(self, tenant_id: str, action: str, data: dict[str, Any]) -> None:
-        async with self._parts.store.begin(tenant_id) as work:
-            await work.audit.append(self._entry(tenant_id, action, data))
 
     def _entry(self, tenant_id: str, action: str, data: dict[str, Any]) -> AuditEntry:
         return AuditEntry(new_id("aud"), self._parts.clock.now(), SUBJECT, action, tenant_id, data=data)

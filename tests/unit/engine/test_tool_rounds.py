@@ -14,7 +14,7 @@ from tests.support.tool_parts import NotedTools
 from voiceagent.adapters.cache.memory import open_cache
 from voiceagent.adapters.llm.scripted import ScriptedAnswer, ScriptedLlm
 from voiceagent.domain.agent import Agent
-from voiceagent.domain.audit import AuditQuery
+from voiceagent.domain.audit import AuditEntry, AuditQuery
 from voiceagent.domain.conversation import Message, ToolCall
 from voiceagent.domain.reply import ReplyDone, ReplyEvent, ReplyRequest, ReplyText, ReplyToolCall, ToolSpec
 from voiceagent.domain.tool import ToolResult
@@ -232,7 +232,8 @@ async def test_a_restored_installation_runs_no_tool_until_it_is_released(rig: Ri
     rig.says(calls_once(HOURS, "I could not find out."))
     await rig.answer(user("When are you open?"))
     assert rig.tools.ran == []
-    assert await release(rig.kit.store)
+    released = AuditEntry("aud_1", datetime.now(UTC), "operator", "outbound_released", "installation")
+    assert await release(rig.kit.store, released)
     await rig.answer(user("When are you open?"))
     assert [use.tool.name for _, use, _ in rig.tools.ran] == ["opening_hours"]
-    assert not await release(rig.kit.store)
+    assert not await release(rig.kit.store, released)

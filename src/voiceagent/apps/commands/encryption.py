@@ -48,6 +48,7 @@ def rotate_key(
     """Give the organisation a new key and destroy the old one. Everything is served meanwhile; a run that was stopped goes on with the next."""
 
     async def use(store: Store, places: Places, keys: Keys) -> int:
+        await _note(store, tenant, "tenant_key_rotation_begun", None)
         count = await rotate(store, places, keys, tenant)
         await _note(store, tenant, "tenant_key_rotated", count)
         return count
@@ -79,6 +80,7 @@ def rotate_root(
     """Put the keys of all organisations under a new root key. Everything is served meanwhile; a run that was stopped goes on with the next."""
 
     async def use(store: Store, _places: Places, keys: Keys) -> int | None:
+        await _note(store, DEFAULT_TENANT_ID, "root_key_rotation_begun", None, "root")
         count = await rotate_root_key(store, cast(RootKeys, keys), aside)
         await _note(store, DEFAULT_TENANT_ID, "root_key_rotated", count, "root")
         return count

@@ -92,12 +92,14 @@ def usage_routes(registry: Registry, ledger: Ledger | None) -> Router:
             raise Forbidden("operators_only", "Budgets are set by the organisation that runs the platform.")
         if not any(tenant.tenant_id == tenant_id for tenant in await store.directory.tenants()):
             raise NotFound("tenant_not_found", "there is no such organisation", param="tenant_id")
+        cents = round(given.cost * 100)
+        entry = deed(request, "budget_set", tenant_id, tokens=given.tokens, cost_cents=cents)
+        if tenant_id != OWNER_TENANT_ID:  # first, as two organisations' logs cannot be written in one transaction
+            async with store.begin(OWNER_TENANT_ID) as work:
+                await work.audit.append(entry)
         async with store.begin(tenant_id) as work:
             await work.settings.put(BUDGET_SETTING, {"tokens": given.tokens, "cost": given.cost})
-        async with store.begin(OWNER_TENANT_ID) as work:
-            await work.audit.append(
-                deed(request, "budget_set", tenant_id, tokens=given.tokens, cost_cents=round(given.cost * 100))
-            )
+            await work.audit.append(entry)
         if ledger is not None:
             ledger.forget(tenant_id)
         return given

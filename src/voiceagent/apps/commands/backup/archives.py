@@ -26,7 +26,6 @@ from voiceagent.apps.custody.signing import audit_signer
 from voiceagent.apps.custody.verification import verify as audit_verified
 from voiceagent.apps.run import data_folder
 from voiceagent.apps.settings import Settings
-from voiceagent.domain.identity import DEFAULT_TENANT_ID
 from voiceagent.domain.trail.check import Anchor
 from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.errors import Problem
@@ -166,11 +165,7 @@ def release(
     settings = settled(loaded(config, sets, data_dir).settings)
 
     async def work(store: Store) -> bool:
-        if not await let_out(store):
-            return False
-        async with store.begin(DEFAULT_TENANT_ID) as unit:
-            await unit.audit.append(local_deed("outbound_released", "installation"))
-        return True
+        return await let_out(store, local_deed("outbound_released", "installation"))
 
     was_held = with_store(settings, work)
     if as_json:

@@ -1,0 +1,67 @@
+"""The kinds of deeds that the audit log knows. A deed that is not here is a mistake; each has a test through its real door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+DEEDS: Mapping[str, str] = MappingProxyType(
+    {
+        "access_denied": "A call was refused because a right was missing",
+        "agent_changed": "An agent got other instructions or settings",
+        "agent_created": "An agent was made",
+        "agent_deleted": "An agent was removed",
+        "audit_exported": "The audit log was exported",
+        "budget_set": "An organisation got a budget; in its own log, and in that of the organisation that runs the platform",
+        "collection_changed": "A collection was made, renamed, or given other readers",
+        "collection_deleted": "A collection was removed",
+        "conversation_deleted": "A conversation with its turns was removed",
+        "document_added": "A document was uploaded",
+        "document_deleted": "A document was removed",
+        "document_kinds_changed": "The kinds that documents are sorted into were changed",
+        "document_moved": "A document was put into another collection",
+        "events_revived": "Events that no consumer could handle were handed out again",
+        "erasure_completed": "Every copy of what was kept of a person is gone",
+        "erasure_requested": "A person's data is to be removed",
+        "hooks_changed": "The operator changed what the gateway does to requests and answers",
+        "key_created": "An API key was made",
+        "key_revoked": "An API key was ended",
+        "key_rotated": "An API key got a successor",
+        "legal_holds_changed": "What must not be removed was changed",
+        "outbound_released": "A restored installation may reach other systems again",
+        "password_reset": "A person was given a token for a new password",
+        "password_set": "A person set a password",
+        "person_exported": "A person's data was exported",
+        "pii_revealed": "Pseudonyms of a conversation were turned back",
+        "provider_added": "A provider of models was added",
+        "provider_changed": "A provider of models was changed",
+        "provider_loaded": "A provider's model is to be loaded",
+        "provider_removed": "A provider of models was removed",
+        "provider_unloaded": "A provider's model is to be unloaded",
+        "recording_opened": "A recording was decrypted on the machine",
+        "refresh_token_reused": "A refresh token was used twice: its session was ended",
+        "retention_applied": "What had passed its age is being removed",
+        "retention_approved": "A removal of more than the daily share was allowed",
+        "retention_changed": "How long what is kept was changed",
+        "retention_held_back": "A removal of more than the daily share was held back",
+        "role_deleted": "A role of the organisation's own was removed",
+        "role_put": "A role of the organisation's own was made or changed",
+        "root_key_rotated": "All organisations' keys are under a new root key",
+        "root_key_rotation_begun": "A new root key is to take the old one's place",
+        "second_factor_begun": "A person was given the secret for an authenticator app",
+        "second_factor_confirmed": "A person's authenticator app is in force",
+        "second_factor_removed": "A person's authenticator app was removed",
+        "session_ended": "A person ended one of their sessions",
+        "sign_in_failed": "Somebody could not sign in",
+        "signed_in": "A person signed in",
+        "signed_out": "A person signed out",
+        "tenant_key_rotated": "An organisation's data is under a new key",
+        "tenant_key_rotation_begun": "An organisation is to get a new key",
+        "tenant_keys_destroyed": "An organisation's keys are to be destroyed, and with them its data",
+        "tool_called": "An agent called a tool that has effects",
+        "user_changed": "A person's role, password or standing was changed",
+        "user_created": "A person was added",
+        "user_invited": "A person was invited",
+    }
+)
+"""What each kind says, as it stands in docs/audit.md."""
