@@ -154,6 +154,7 @@ async def measured(name: str, folder: Path, url: str, count: int) -> bool:
     while await killed(await started(folder, url), took_s * (0.15 + 0.25 * kills)):
         kills += 1
         print(f"{name}: killed, row keys under each key: {sorted((await under(url)).values())}")
+    await asyncio.sleep(KNOWN_EVERYWHERE_S)
     left, known = await under(url), (await keys.of(TENANT)).keys
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
