@@ -1,6 +1,6 @@
 """What a caller notices when the first of three model providers is dead, frozen, rate-limited or talks garbage.
 
-    python bench/providers/run.py [--questions 50]
+    python bench/providers/run.py [--questions 50] [--kind stt|tts|embed]
 
 The whole platform in one process, three scripted model servers in processes of their own, questions over the public realtime socket, one
 at a time. Prints the time to the first token a fault, the difference to the same questions without one, failed turns, and turns stored as
@@ -27,10 +27,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from turns import ask_once
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 NAMES, FIRST_MS, GOAL_MS, WORDS = ("a", "b", "c"), 40.0, 300.0, 12
+BETWEEN_S = 0.1
 PORTS = ("gateway", "engine", "voice", "documents", "dashboard")
 
 
@@ -58,8 +60,10 @@ class Servers:
             [sys.executable, str(HERE / "server.py"), str(self.ports[index]), NAMES[index], str(FIRST_MS)]
         )
 
-    def url(self, index: int) -> str:
-        return f"openai+http://127.0.0.1:{self.ports[index]}/v1?model={NAMES[index]}"
+    def url(self, index: int, kind: str = "llm") -> str:
+        model = "same" if kind == "embed" else NAMES[index]
+        more = {"tts": "&voice=tone", "embed": "&dimensions=64"}.get(kind, "")
+        return f"openai+http://127.0.0.1:{self.ports[index]}/v1?model={model}{more}"
 
     async def set(self, http: aiohttp.ClientSession, mode: str, *, all_of_them: bool = False) -> None:
         for port in self.ports if all_of_them else self.ports[:1]:
@@ -103,14 +107,18 @@ async def listening(port: int) -> None:
 
 
 @contextlib.contextmanager
-def platform(servers: Servers) -> Iterator[tuple[int, Path]]:
-    """The platform with scripted speech and these providers; its gateway's port and data folder."""
+def platform(servers: Servers, kind: str) -> Iterator[tuple[int, Path]]:
+    """The platform with these providers of a kind and scripted others; its gateway's port and data folder."""
     with tempfile.TemporaryDirectory() as folder:
         ports = {name: free_port() for name in PORTS}
         settings = {f"SERVER__{name.upper()}_PORT": str(port) for name, port in ports.items()}
-        settings |= {"DATA__DIR": folder, "LLM__URL": servers.url(0), "LLM__FALLBACK_URL": servers.url(1)}
-        settings |= {"ROUTING__PROVIDERS": servers.url(2), "EMBED__URL": "hashed:///", "LOG__LEVEL": "error"}
-        settings |= {f"{part}__URL": "scripted:///" for part in ("STT", "TTS", "VAD", "TURNS")}
+        settings |= {f"{part}__URL": "scripted:///" for part in ("LLM", "STT", "TTS", "VAD", "TURNS")}
+        settings |= {"DATA__DIR": folder, "EMBED__URL": "hashed:///", "LOG__LEVEL": "error"}
+        settings |= {
+            f"{kind.upper()}__URL": servers.url(0, kind),
+            f"{kind.upper()}__FALLBACK_URL": servers.url(1, kind),
+        }
+        settings |= {"ROUTING__PROVIDERS": servers.url(2, kind) + f"&kind={kind}&name=third"}
         settings |= {"LIMITS__REQUESTS_PER_S": "1000", "LIMITS__REQUEST_BURST": "1000"}
         environment = os.environ | {f"VOICEAGENT_{name}": value for name, value in settings.items()}
         process = subprocess.Popen(
@@ -186,22 +194,41 @@ async def count_stored(http: aiohttp.ClientSession, port: int, result: Result) -
     result.lies = sum(turn["state"] == "answered" and len(turn["answer"].split()) < WORDS for turn in turns)
 
 
-async def measure(questions: int) -> list[Result]:
+async def measure(questions: int, kind: str) -> list[Result]:
     servers = Servers()
     try:
         await servers.ready()
-        with platform(servers) as (port, folder):
+        with platform(servers, kind) as (port, folder):
             key = await ready(port, folder)
             async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as http:
-                return [
-                    await one(fault, servers, http, port, questions)
-                    for fault in ("none", "dead", "none", "frozen", "none", "limited", "none", "garbage", "half")
-                ]
+                faults = ["none", "dead", "none", "frozen", "none", "limited", "none", "garbage"]
+                faults += ["half"] if kind == "llm" else []
+                return [await one(fault, servers, http, Asking(port, questions, kind)) for fault in faults]
     finally:
         servers.close()
 
 
-async def one(fault: str, servers: Servers, http: aiohttp.ClientSession, port: int, questions: int) -> Result:
+@dataclass(frozen=True)
+class Asking:
+    """Where, how often and for what kind of result is asked."""
+
+    port: int
+    questions: int
+    kind: str
+
+
+async def called(http: aiohttp.ClientSession, asking: Asking, result: Result) -> None:
+    """Ask for speech or embeddings over the public API, one call at a time, as often as a busy call does."""
+    for _ in range(asking.questions):
+        begun_s = time.perf_counter()
+        if await ask_once(http, f"http://127.0.0.1:{asking.port}", asking.kind):
+            result.first_ms.append((time.perf_counter() - begun_s) * 1000)
+        else:
+            result.failed += 1
+        await asyncio.sleep(BETWEEN_S)
+
+
+async def one(fault: str, servers: Servers, http: aiohttp.ClientSession, asking: Asking) -> Result:
     """The questions under one fault, which begins when the first is asked and ends after the last."""
     result, first = Result(fault), servers.processes[0]
     if fault == "dead":
@@ -211,8 +238,11 @@ async def one(fault: str, servers: Servers, http: aiohttp.ClientSession, port: i
         first.send_signal(signal.SIGSTOP)
     else:
         await servers.set(http, "well" if fault == "none" else fault, all_of_them=fault == "half")
-    await asked(http, port, result, questions)
-    await count_stored(http, port, result)
+    if asking.kind == "llm":
+        await asked(http, asking.port, result, asking.questions)
+        await count_stored(http, asking.port, result)
+    else:
+        await called(http, asking, result)
     if fault == "dead":
         await servers.restart_first()
     elif fault == "frozen":
@@ -225,20 +255,20 @@ async def one(fault: str, servers: Servers, http: aiohttp.ClientSession, port: i
     return result
 
 
-def told(results: list[Result]) -> bool:
+def told(results: list[Result], kind: str) -> bool:
     calm_ms = statistics.median(ms for result in results if result.fault == "none" for ms in result.first_ms)
     print(
-        "| first of three providers | questions | first token p50 | p95 | later p50 | failed | stored | lies | its calls |"
+        f"| first of three providers: {kind} | calls | first result p50 | p95 | later p50 | failed | stored | lies | its calls |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
-    good = [row(result, calm_ms) for result in results]
+    good = [row(result, calm_ms, turns=kind == "llm") for result in results]
     print(
-        f"goal: first token later by <= {GOAL_MS:.0f} ms p50, no failed turn, none stored as complete that is not: {all(good)}"
+        f"goal: first result later by <= {GOAL_MS:.0f} ms p50, no failed turn, none stored as complete that is not: {all(good)}"
     )
     return all(good)
 
 
-def row(result: Result, calm_ms: float) -> bool:
+def row(result: Result, calm_ms: float, *, turns: bool) -> bool:
     """Print one fault; whether it met the goal. calm_ms: p50 of all questions without a fault."""
     values = sorted(result.first_ms)
     questions = len(values) + result.failed
@@ -250,10 +280,13 @@ def row(result: Result, calm_ms: float) -> bool:
     counts = f"{result.failed} | {result.stored} | {result.lies} | {result.calls_of_first}"
     print(f"| {result.fault} | {questions} | {times} | {counts} |")
     well = result.failed == (questions if result.fault == "half" else 0)
-    return well and result.lies == 0 and result.stored == questions and later_ms <= GOAL_MS
+    stored = not turns or (result.lies == 0 and result.stored == questions)
+    return well and stored and later_ms <= GOAL_MS
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", type=int, default=50)
-    sys.exit(0 if told(asyncio.run(measure(parser.parse_args().questions))) else 1)
+    parser.add_argument("--kind", choices=("llm", "stt", "tts", "embed"), default="llm")
+    given = parser.parse_args()
+    sys.exit(0 if told(asyncio.run(measure(given.questions, given.kind)), given.kind) else 1)

@@ -11,9 +11,12 @@ import pytest
 from starlette.requests import HTTPConnection
 from tests.support.chat_server import WHOLE, ChatServer, chat_server
 
+from voiceagent.adapters.embed.openai import open_embed
 from voiceagent.adapters.llm.openai import open_llm
 from voiceagent.adapters.llm.scripted import ECHO, ScriptedLlm
 from voiceagent.adapters.store.sql import SqlStore, open_store
+from voiceagent.adapters.stt.openai import open_stt
+from voiceagent.adapters.tts.openai import open_tts
 from voiceagent.domain.audit import AuditQuery
 from voiceagent.domain.identity import ROLES, Principal, Tenant
 from voiceagent.domain.provider import Provider
@@ -24,7 +27,6 @@ from voiceagent.engine.routing.router import Router
 from voiceagent.engine.server import create_engine
 from voiceagent.kit.calls.outbound import Outbound
 from voiceagent.kit.clock import SystemClock
-from voiceagent.ports.llm import LanguageModel
 
 CALLERS = {
     "owner": Principal("ten_default", "usr_owner", ROLES["owner"], "user"),
@@ -40,8 +42,9 @@ async def authenticate(conn: HTTPConnection) -> Principal | None:
     return CALLERS.get(conn.headers.get("authorization", "").removeprefix("Bearer "))
 
 
-async def open_model(provider: Provider) -> LanguageModel:
-    return open_llm(provider.url, api_key=provider.api_key, outbound=ALLOWED)
+async def open_model(provider: Provider) -> Any:
+    open_part: Any = {"llm": open_llm, "stt": open_stt, "tts": open_tts, "embed": open_embed}[provider.kind]
+    return open_part(provider.url, api_key=provider.api_key, outbound=ALLOWED)
 
 
 @pytest.fixture
@@ -157,6 +160,16 @@ async def test_a_key_stays_with_its_host_and_goes_nowhere_else(http: httpx.Async
         ({"name": "a b"}, 400, "bad_provider"),
         ({"name": "built-in"}, 409, "provider_fixed"),
         ({"roles": []}, 400, "bad_provider"),
+        ({"kind": "stt", "roles": ["chat"]}, 400, "bad_provider"),
+        ({"kind": "tts"}, 400, "bad_provider"),
+        ({"kind": "stt", "url": "whisper:///"}, 400, "bad_provider"),
+        ({"kind": "stt", "url": "openai+http://169.254.169.254/v1?model=m"}, 400, "address_refused"),
+        (
+            {"kind": "embed", "url": "openai+https://h.example/v1?model=m&dimensions=4", "tenants": ["t"]},
+            400,
+            "bad_provider",
+        ),
+        ({"kind": "video"}, 422, "invalid_request"),
         ({"price_in": -1}, 422, "invalid_request"),
         ({"nmae": "x"}, 422, "invalid_request"),
     ],
@@ -167,6 +180,26 @@ async def test_a_provider_that_may_not_be_is_refused(
     answer = await http.post("/api/v1/providers", json=new(server) | change)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert [one["name"] for one in (await http.get("/api/v1/providers")).json()["providers"]] == ["built-in"]
+
+
+@pytest.mark.parametrize("kind", ["stt", "tts", "embed"])
+async def test_providers_of_other_kinds_are_kept_beside_the_models(
+    http: httpx.AsyncClient, server: ChatServer, kind: str
+) -> None:
+    query = "model=m&voice=v&dimensions=64"
+    body = {"name": "other", "kind": kind, "url": f"openai+{server.url}?{query}", "priority": 3}
+    body |= {"languages": ["de"]} if kind != "embed" else {}
+    made = await http.post("/api/v1/providers", json=body)
+    assert made.status_code == 201, made.text
+    view = made.json()
+    assert (view["kind"], view["roles"], view["state"], view["capabilities"]) == (kind, [], "elsewhere", None)
+    listed = (await http.get("/api/v1/providers")).json()["providers"]
+    assert [(one["name"], one["kind"]) for one in listed] == [("built-in", "llm"), ("other", kind)]
+    assert (await http.post("/v1/chat/completions", json=CHAT | {"model": "other"})).status_code == 404
+    assert (await http.post("/api/v1/providers/other/test")).json()["well"] is False, "a chat server hears nothing"
+    changed = await http.put("/api/v1/providers/other", json={"url": body["url"], "enabled": False})
+    assert (changed.json()["kind"], changed.json()["enabled"]) == (kind, False)
+    assert (await http.delete("/api/v1/providers/other")).status_code == 204
 
 
 async def test_a_provider_that_fails_its_test_says_why(http: httpx.AsyncClient, server: ChatServer) -> None:

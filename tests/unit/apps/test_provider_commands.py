@@ -61,5 +61,17 @@ def test_a_provider_is_added_listed_tried_and_removed(
     assert server.headers["Authorization"] == "Bearer sk-of-mine"
     server.refuses(500)
     assert run(["providers", "test", "mine", *here]) == 4
+    told = ["--kind", "stt", *here]
+    assert run(["providers", "add", f"openai+{server.url}?model=w&name=ear&language=de", *told]) == 0
+    assert run(["providers", "add", f"openai+{server.url}?model=w&name=mouth&role=chat", *told]) == 2
+    capsys.readouterr()
+    assert run(["providers", "list", *here]) == 0
+    others = {one["name"]: one["kind"] for one in json.loads(capsys.readouterr().out)}
+    assert (others["ear"], others["stt:whisper"], others["tts:hibari"]) == ("stt", "stt", "tts")
+    assert run(["providers", "test", "ear", *here]) == 4, "a chat server hears nothing"
+    other_model = f"openai+{server.url}?model=w&name=space&dimensions=64"
+    embedding = ["--kind", "embed", "--set", "embed.url=hashed://?dimensions=64", *here]
+    assert run(["providers", "add", other_model, *embedding]) != 0, "vectors of two models"
+    assert run(["providers", "remove", "ear", *here]) == 0
     assert run(["providers", "remove", "mine", *here]) == 0
     assert run(["providers", "remove", "mine", *here]) == 2

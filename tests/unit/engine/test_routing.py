@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voiceagent.adapters.llm.scripted import ScriptedAnswer, ScriptedLlm
+from voiceagent.adapters.providers.stt import routed_stt
 from voiceagent.adapters.store.sql import open_store
+from voiceagent.adapters.stt.scripted import ScriptedStt
+from voiceagent.domain.audio import Transcript
 from voiceagent.domain.conversation import Message
 from voiceagent.domain.identity import Tenant
 from voiceagent.domain.provider import Asker, Budget, Provider, Used, provider_of, serves
@@ -67,6 +70,14 @@ def test_one_line_says_all_of_a_provider() -> None:
         patience_s=0.8,
     )
     assert provider_of("llamacpp:///").url == "llamacpp:///"
+    heard = provider_of("openai+https://h.example/v1?model=w&kind=stt&language=de&price_in=0.36")
+    assert (heard.name, heard.kind, heard.roles, heard.url) == (
+        "stt:w",
+        "stt",
+        (),
+        "openai+https://h.example/v1?model=w",
+    )
+    assert provider_of("whisper:///", kind="stt").local and heard.amount_nanos(0.5) == 180_000_000
     assert provider_of("llamacpp:///abs/m.gguf?context=512").local
     assert one.cost_nanos(TokenUsage(1_000_000, 0)) == 150_000_000
     for bad in ("openai+https://h/v1?price_in=free", "openai+https://h/v1?price_in=-1", "x://h?name=a%20b"):
@@ -279,6 +290,59 @@ async def test_registries_follow_the_store_and_keep_what_did_not_change() -> Non
     await registries[0].refresh()
     with pytest.raises(NotFound):
         routers[0].resolve("")
+    await store.close()
+
+
+async def test_a_pool_of_recognisers_follows_the_store_and_calls_under_way_keep_theirs() -> None:
+    store = open_store("sqlite://")
+    await store.migrate()
+    heard: list[str] = []
+    parts: dict[str, Recogniser] = {}
+
+    class Recogniser(ScriptedStt):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name, self.closed, self.go_on = name, False, asyncio.Event()
+            parts[name] = self
+
+        async def transcribe(self, pcm: bytes, **_: object) -> Transcript:
+            heard.append(self.name)
+            await self.go_on.wait()
+            if self.closed:
+                raise Unavailable("closed", "it was closed under a call")
+            return Transcript(self.name)
+
+        async def close(self) -> None:
+            self.closed = True
+
+    async def open_part(one: Provider) -> ScriptedStt:
+        return Recogniser(one.name)
+
+    pool = routed_stt(Recogniser("ours"), clock=SystemClock())
+    pool.pool.put(Provider("ours", "", roles=(), kind="stt", priority=10), parts["ours"])
+    registry = Registry({"stt": pool.pool}, store, open_part, Rules(Outbound()))
+    added = replace(provider("new", roles=(), kind="stt", priority=1), stored=True)
+    async with store.begin("ten_default") as work:
+        await work.routing.providers.put(added)
+        await work.routing.providers.put(replace(added, name="model", kind="llm", roles=("chat",)))
+    await registry.refresh()
+    assert set(pool.pool.slots) == {"ours", "new"}, "a provider of a kind that this process does not ask"
+    under_way = asyncio.ensure_future(pool.transcribe(b""))
+    await asyncio.sleep(0)
+    async with store.begin("ten_default") as work:
+        await work.routing.providers.put(replace(added, enabled=False))
+    await registry.refresh()
+    parts["ours"].go_on.set()
+    assert (await pool.transcribe(b"")).text == "ours"
+    async with store.begin("ten_default") as work:
+        await work.routing.providers.delete("new")
+    await registry.refresh()
+    await asyncio.sleep(0)
+    assert set(pool.pool.slots) == {"ours"} and not parts["new"].closed
+    parts["new"].go_on.set()
+    assert (await under_way).text == "new" and heard == ["new", "ours"]
+    await registry._retiring.close()
+    assert parts["new"].closed
     await store.close()
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from voiceagent.domain.conversation import Message
 from voiceagent.domain.identity import Principal
-from voiceagent.domain.provider import Kind, Provider, checked, default_roles
+from voiceagent.domain.provider import KINDS, Kind, Provider, checked, default_roles
 from voiceagent.engine.routing.registry import OWNER_TENANT_ID, Registry, Slot
 from voiceagent.kit.errors import Conflict, Forbidden, InvalidInput, Misconfigured, NotFound, Problem
 from voiceagent.web.app import Router
@@ -112,7 +112,7 @@ class ProviderView(BaseModel):
 
 
 class ProviderList(BaseModel):
-    """Every provider, in the order in which they are tried."""
+    """Every provider by its kind, in the order in which they are tried."""
 
     providers: list[ProviderView]
 
@@ -234,7 +234,8 @@ async def _all(registry: Registry) -> list[ProviderView]:
         stored = await work.routing.providers.all()
     providers = registry.elsewhere | {name: slot.provider for name, slot in registry.slots.items()}
     providers |= {one.name: one for one in stored if not registry.fixed(one.name)}
-    return [_view(registry, one) for one in sorted(providers.values(), key=lambda one: one.priority)]
+    ordered = sorted(providers.values(), key=lambda one: (KINDS.index(one.kind), one.priority))
+    return [_view(registry, one) for one in ordered]
 
 
 async def _try_out(registry: Registry, provider: Provider) -> None:
