@@ -31,8 +31,8 @@ class Dialect(Protocol):
         """Where connections for such transactions come from."""
         ...
 
-    def admission(self, mode: Mode) -> AbstractAsyncContextManager[None]:
-        """Waits for the right to begin. Raises Unavailable `store_unavailable` when that takes too long."""
+    def admission(self, mode: Mode, tenant_id: str) -> AbstractAsyncContextManager[None]:
+        """Waits for the right to begin. tenant_id: empty for none. Raises Unavailable `store_unavailable` when that takes too long."""
         ...
 
     async def prepare(self) -> None:
@@ -64,7 +64,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self, marks: Mapping[str, str], mode: Mode = "write") -> AsyncIterator[AsyncConnection]:
         """A transaction that commits when the block ends and rolls back when it raises."""
-        async with self.dialect.admission(mode):
+        async with self.dialect.admission(mode, marks.get("tenant", "")):
             connection = await self._begun(marks, mode)
             try:
                 yield connection

@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from voiceagent.adapters.store.columns import json_text
 from voiceagent.adapters.store.database import Mode
+from voiceagent.adapters.store.pool.shares import Shares
 from voiceagent.adapters.store.tables import TENANT_TABLES
 from voiceagent.kit.errors import Misconfigured, Unavailable
 
@@ -25,6 +26,8 @@ CONNECT_S = 2.0
 COMMAND_S = 2.0
 POOL_SIZE = 10
 POOL_WAIT_S = 0.2
+IDLE_S = 5.0
+"""A transaction in which nothing is asked for so long is ended by the server."""
 MIGRATION_S = 60.0
 SCRUBBED = (
     "users",
@@ -55,7 +58,8 @@ _ROLE = text(
     " FROM pg_roles WHERE rolname = current_user"
 )
 _MAY_CREATE_ROLE = text("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user")
-_APP_EXISTS = text("SELECT 1 FROM pg_roles WHERE rolname = :app")
+_APP_MEMBER = text("SELECT pg_has_role(current_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = :app")
+_THERE = text("SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE to_regclass(name) IS NOT NULL")
 
 _TLS_WORDS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 
@@ -79,6 +83,7 @@ class Postgresql:
             json_serializer=json_text,
             connect_args=_connect_arguments(MIGRATION_S, lock_s=MIGRATION_S / 2) | tls,
         )
+        self._shares = Shares(pool_size, POOL_WAIT_S)
         self._start = _START
         self._is_safe = False
 
@@ -90,8 +95,12 @@ class Postgresql:
         return self._migration_engine if mode in ("migrate", "copy") else self._engine
 
     @asynccontextmanager
-    async def admission(self, mode: Mode) -> AsyncIterator[None]:
-        yield  # the pool is the only queue
+    async def admission(self, mode: Mode, tenant_id: str) -> AsyncIterator[None]:
+        if not tenant_id or mode in ("migrate", "copy"):
+            yield  # the pool is the only queue
+            return
+        async with self._shares.taken(tenant_id):
+            yield
 
     async def prepare(self) -> None:
         async with self._engine.connect() as connection:
@@ -120,11 +129,13 @@ class Postgresql:
         self._is_safe = False
         if not await self._app_role(connection):
             return
-        for table in (*TENANT_TABLES, "tenants"):
-            if (await connection.execute(text("SELECT to_regclass(:name)"), {"name": table})).scalar() is None:
-                continue
-            rights = "SELECT, INSERT" if table == "audit" else "SELECT, INSERT, UPDATE, DELETE"
-            await connection.execute(text(f"GRANT {rights} ON {table} TO {APP_ROLE}"))
+        there = set((await connection.execute(_THERE, {"names": [*TENANT_TABLES, "tenants"]})).scalars())
+        for rights, tables in (
+            ("SELECT, INSERT", there & {"audit"}),
+            ("SELECT, INSERT, UPDATE, DELETE", there - {"audit"}),
+        ):
+            if tables:
+                await connection.execute(text(f"GRANT {rights} ON {', '.join(sorted(tables))} TO {APP_ROLE}"))
 
     async def scrub(self) -> None:
         """Give dead rows back, table by table; a role that may has the log of changes turned over. It waits for no lock that others hold."""
@@ -157,12 +168,14 @@ class Postgresql:
 
     async def _app_role(self, connection: AsyncConnection) -> bool:
         """Whether the application's role exists; creates and joins it where this role may. Otherwise the owner works under forced row security."""
-        if (await connection.execute(_MAY_CREATE_ROLE)).scalar():
-            await _tried(
-                connection, f"CREATE ROLE {APP_ROLE} NOLOGIN"
-            )  # roles belong to the whole server: it may exist
+        is_member = (
+            await connection.execute(_APP_MEMBER, {"app": APP_ROLE})
+        ).scalar()  # roles belong to the whole server
+        if not is_member and (await connection.execute(_MAY_CREATE_ROLE)).scalar():
+            if is_member is None:
+                await _tried(connection, f"CREATE ROLE {APP_ROLE} NOLOGIN")
             await _tried(connection, f"GRANT {APP_ROLE} TO CURRENT_USER")
-        return (await connection.execute(_APP_EXISTS, {"app": APP_ROLE})).first() is not None
+        return (await connection.execute(_APP_MEMBER, {"app": APP_ROLE})).first() is not None
 
 
 async def _tried(connection: AsyncConnection, statement: str) -> None:
@@ -209,6 +222,6 @@ def _connect_arguments(command_s: float, *, lock_s: float) -> dict[str, Any]:
             "application_name": "voiceagent",
             "statement_timeout": f"{command_s:.0f}s",
             "lock_timeout": f"{lock_s:.0f}s",
-            "idle_in_transaction_session_timeout": f"{max(command_s, 10.0):.0f}s",
+            "idle_in_transaction_session_timeout": f"{max(command_s, IDLE_S):.0f}s",
         },
     }

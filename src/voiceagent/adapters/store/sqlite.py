@@ -58,7 +58,7 @@ class Sqlite:
         return self._engine
 
     @asynccontextmanager
-    async def admission(self, mode: Mode) -> AsyncIterator[None]:
+    async def admission(self, mode: Mode, tenant_id: str) -> AsyncIterator[None]:
         if mode in READING and self._path:
             yield  # the write-ahead log lets readers see the last state while a writer works
             return
@@ -94,7 +94,7 @@ class Sqlite:
     async def scrub(self) -> None:
         """Removed rows are overwritten as they go; older states of their pages stand in the write-ahead log until it is emptied."""
         if self._path is not None:
-            async with self.admission("write"):
+            async with self.admission("write", ""):
                 await asyncio.to_thread(_emptied_log, self._path)
 
     async def close(self) -> None:

@@ -1,0 +1,1 @@
+"""How the connections of one process are shared out."""
