@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import psutil
 import pytest
+from tests.support.tiny_llama import tiny_llama
 
 from voiceagent.adapters.llm import transformers as adapter
 from voiceagent.adapters.llm.transformers import TransformersLlm, open_llm
@@ -126,25 +127,7 @@ async def test_the_door_lets_chat_through_with_the_key_and_nothing_else() -> Non
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Llama of two small layers with a tokenizer of letters. What it says makes no sense; that it says it does."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast  # type: ignore[import-not-found, unused-ignore]
-
-    letters = ["Ġ", "Ċ", *(chr(code) for code in range(33, 127))]  # whole characters alone: half of one is not sent
-    words = {sign: number for number, sign in enumerate(["<s>", "</s>", *letters])}
-    spelled = Tokenizer(models.BPE(vocab=words, merges=[]))
-    spelled.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    spelled.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=spelled, bos_token="<s>", eos_token="</s>", pad_token="</s>")
-    tokenizer.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:"
-    config = LlamaConfig(
-        vocab_size=len(words), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=2048, bos_token_id=0, eos_token_id=1, pad_token_id=1,
-    )  # fmt: skip
-    folder = tmp_path_factory.mktemp("models") / "tiny@llama"
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    return tiny_llama(tmp_path_factory.mktemp("models") / "tiny@llama")
 
 
 @pytest.fixture

@@ -7,9 +7,11 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -26,6 +28,8 @@ _TRIES = 2
 """So many starts in a row may fail before those who wait for the child are told why."""
 _FOLDERS = re.compile(r"(?:[A-Za-z]:)?[\\/](?:[^\s\\/'\":]+[\\/])+")
 _END_S = 1.0
+_TELL_S = 5.0
+"""So often the log says that a model is still loading."""
 _INHERITED = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH", "SYSTEMROOT", "TMPDIR", "TEMP")
 
 
@@ -118,8 +122,11 @@ class ModelProcess:
             env=_environment(self._child),
         )
         self._process = process
+        began_s, telling = time.monotonic(), asyncio.create_task(self._tell_of_loading(process))
         try:
             self._listening(await self._address(process))
+            _log.info("model_loaded", model=self._name, after_s=round(time.monotonic() - began_s, 1))
+            telling.cancel()
             self._refused, self._reason = 0, ""
             self._up.set()
             self._settled.set()
@@ -131,8 +138,26 @@ class ModelProcess:
                 self._settled.set()
             _log.error("llm_child_failed", reason=error.message)
         finally:
+            telling.cancel()
             self._up.clear()
             await _end(process)
+
+    @property
+    def _name(self) -> str:
+        """Of the model, without the folder that it lies in."""
+        return Path(str(dict(self._child.settings).get("model", self._child.module))).name
+
+    async def _tell_of_loading(self, process: asyncio.subprocess.Process) -> None:
+        """A large model takes minutes: say that it goes on, and how much of it is there."""
+        began_s = time.monotonic()
+        while True:
+            await asyncio.sleep(_TELL_S)
+            _log.info(
+                "model_loading",
+                model=self._name,
+                for_s=round(time.monotonic() - began_s),
+                resident_mib=_resident_bytes(process.pid) // 2**20,
+            )
 
     async def _address(self, process: asyncio.subprocess.Process) -> str:
         assert process.stdin is not None and process.stdout is not None  # noqa: S101  # both are pipes, see above
@@ -151,6 +176,14 @@ class ModelProcess:
 
     def _broken(self, _name: str, _error: BaseException) -> None:
         self._down = True
+
+
+def _resident_bytes(pid: int) -> int:
+    """Memory of the process; 0 where the system does not tell."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
