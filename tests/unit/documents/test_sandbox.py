@@ -11,7 +11,7 @@ from voiceagent.documents.parse.blocks import Limits
 from voiceagent.documents.reading.forks import Child
 from voiceagent.documents.sandbox import ParseFailed, ReaderStarved, Sandbox
 
-_ENDLESS = b"<p>" * 500_000
+_ENDLESS = b"<p>A word and another one.</p>" * 200_000
 
 
 def test_a_file_is_read_on_the_loop_of_the_servers() -> None:

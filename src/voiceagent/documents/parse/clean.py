@@ -16,14 +16,18 @@ _HIDDEN = {
     "variation": re.compile("[\U000e0100-\U000e01ef\ufe00-\ufe0d]"),
     "control": re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufff9-\ufffb]"),
 }
-_ANY_HIDDEN = re.compile("|".join(pattern.pattern for pattern in _HIDDEN.values()) + f"|[{_JOINERS}]")
+_ANY_HIDDEN = re.compile(f"[{''.join(pattern.pattern[1:-1] for pattern in _HIDDEN.values())}{_JOINERS}]")
 _JOINER = re.compile(f"[{_JOINERS}]+")
 _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
-_LINE_HYPHEN = re.compile("(?<=[^\\W\\d_])(?:-|\u2010|\u00ad|\x02|\ufffe)[ \t]*\n[ \t]*(?=[^\\W\\d_])")
-_CUT_WORD = re.compile("(?<=\\w)[\x02\ufffe\u00ad](?=\\w)")
-_SPACES = re.compile("[ \t\x0b\x0c\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
+_LINE_HYPHEN = re.compile("[-\u2010\u00ad\x02\ufffe](?<=[^\\W\\d_].)[ \t]*\n[ \t]*(?=[^\\W\\d_])")
+_CUT_WORD = re.compile("[\x02\ufffe\u00ad](?<=\\w.)(?=\\w)")
+_ODD_SPACES = "\t\x0b\x0c\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
+_SPACES = re.compile(f"[{_ODD_SPACES}][ {_ODD_SPACES}]*| [ {_ODD_SPACES}]+")
+"""Runs that are not one plain space already: most are, and would only be put in their own place."""
+
+_LIGATURE = re.compile("[\ufb00-\ufb06]")
 _LINE_ENDS = re.compile("\r\n?|\x85|\u2028|\u2029")
-_AROUND_LINE_END = re.compile(" ?\n ?")
+_AROUND_LINE_END = re.compile(" \n ?|\n ")
 _MANY_LINES = re.compile("\n{3,}")
 
 
@@ -36,7 +40,9 @@ def clean(text: str, hidden: Counter[str]) -> str:
     text = _CUT_WORD.sub("", text)
     if _ANY_HIDDEN.search(text):
         text = _without_hidden(text, hidden)
-    text = unicodedata.normalize("NFC", text.translate(_LIGATURES)).replace("\u00ad", "")
+    if not text.isascii():
+        text = text.translate(_LIGATURES) if _LIGATURE.search(text) else text
+        text = unicodedata.normalize("NFC", text).replace("\u00ad", "")
     text = _SPACES.sub(" ", text)
     text = _AROUND_LINE_END.sub("\n", text)
     return _MANY_LINES.sub("\n\n", text).strip()
