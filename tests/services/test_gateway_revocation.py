@@ -13,9 +13,9 @@ import pytest
 from tests.support.gateway_rig import Rig, gateway_rig, problem_of
 
 from voiceagent.domain.identity import Principal
-from voiceagent.gateway import watch
 from voiceagent.gateway.identity import remembered
 from voiceagent.gateway.identity.sessions import REFRESH_IDLE
+from voiceagent.gateway.passing import watch
 from voiceagent.web.tokens import AccessTokens
 
 PASSWORD = "kangaroo under my piano"

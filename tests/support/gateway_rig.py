@@ -23,6 +23,7 @@ from voiceagent.gateway.link import LinkOptions
 from voiceagent.gateway.parts import GatewayParts
 from voiceagent.gateway.quotas import QuotaRates
 from voiceagent.gateway.server import create_gateway
+from voiceagent.gateway.shaping.hooks import Hooks
 from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.ids import new_id
 from voiceagent.ports.eventlog import EventLog
@@ -213,6 +214,7 @@ async def gateway_rig(
     oidc: OidcOptions | None = None,
     quotas: QuotaRates = MUCH,
     event_log: Callable[[], Awaitable[EventLog]] | None = None,
+    hooks: Hooks | None = None,
 ) -> AsyncIterator[Rig]:
     """A gateway in front of one service of each name, all on loopback."""
     store, probe = open_store("sqlite://"), Probe()
@@ -238,6 +240,7 @@ async def gateway_rig(
         oidc,
         quotas,
         event_log=event_log,
+        hooks=hooks or Hooks(),
     )
     app = create_gateway(parts)
     gateway = Servers([Listener(app, 0)], drain_s=1)

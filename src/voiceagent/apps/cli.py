@@ -46,7 +46,7 @@ GROUPS = {
     "config": f"{_COMMANDS}.config",
     "docs": f"{_COMMANDS}.docs",
     "audit": f"{_COMMANDS}.audit",
-    "encryption": f"{_COMMANDS}.encryption",
+    "encryption": f"{_COMMANDS}.custody.encryption",
     "backup": f"{_COMMANDS}.backup.server",
     "events": f"{_COMMANDS}.events.letters",
     "privacy": f"{_COMMANDS}.rights",

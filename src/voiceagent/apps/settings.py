@@ -229,7 +229,7 @@ class DocumentsSettings(Area):
 
 
 class KeysSettings(Area):
-    """Encryption of what is kept: turns, documents, second factors, uploaded files, recordings. The search index is not encrypted.
+    """Encryption of what is kept: turns, documents, second factors, uploaded files, recordings, the local search index.
 
     Each organisation has keys of its own in the ring, wrapped by one root key. Losing the root key or the ring loses the data. Keep them out of
     the backups of the data: then destroying an organisation's keys ends every copy. Services that run apart share both by these settings.

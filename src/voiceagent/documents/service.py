@@ -39,6 +39,7 @@ from voiceagent.domain.identity import Principal
 from voiceagent.domain.job import Job
 from voiceagent.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Problem, TooLarge
 from voiceagent.kit.ids import new_id
+from voiceagent.ports.blobs import BlobLinks
 from voiceagent.ports.erasure import refuse_erased
 from voiceagent.ports.store import UnitOfWork
 
@@ -153,15 +154,14 @@ class DocumentService:
         data = b"".join([piece async for piece in self._parts.blobs.get(text_blob(principal.tenant_id, document))])
         return unpacked(data)
 
-    async def content(self, principal: Principal, document_id: str) -> tuple[Document, AsyncIterator[bytes]]:
-        """The document and the bytes that were uploaded."""
+    async def content(
+        self, principal: Principal, document_id: str, *, by_link: bool = False
+    ) -> tuple[Document, AsyncIterator[bytes] | str]:
+        """The document and the bytes that were uploaded; with by_link a URL that gives them out for a short while, where the store has such."""
         document = await self.get(principal, document_id)
-        return document, self._parts.blobs.get(file_blob(principal.tenant_id, document))
-
-    async def content_link(self, principal: Principal, document_id: str) -> str | None:
-        """A URL of the object store that gives out the uploaded bytes for a short while; None when there are no such links."""
-        document = await self.get(principal, document_id)
-        return await self._parts.blobs.link(file_blob(principal.tenant_id, document))
+        blob, blobs = file_blob(principal.tenant_id, document), self._parts.blobs
+        link = await blobs.link(blob) if by_link and isinstance(blobs, BlobLinks) else None
+        return document, link or blobs.get(blob)
 
     async def delete(self, principal: Principal, document_id: str) -> None:
         """Remove the document and every copy of it: row, file, text, words, vectors. Nothing finds it once this returns.

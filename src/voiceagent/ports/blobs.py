@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class BlobStore(Protocol):
@@ -20,13 +20,6 @@ class BlobStore(Protocol):
         """The bytes in pieces of at most 1 MiB. Raises NotFound `blob_not_found` before the first piece."""
         ...
 
-    async def link(self, name: str) -> str | None:
-        """A URL under which anybody gets the bytes for a short while, as they are stored; None where that is not possible or not wanted.
-
-        Asks nobody: whether the object is there is found out by whoever follows the link.
-        """
-        ...
-
     async def delete(self, name: str) -> bool:
         """Remove it; False when there was none."""
         ...
@@ -41,4 +34,16 @@ class BlobStore(Protocol):
 
     async def close(self) -> None:
         """Idempotent."""
+        ...
+
+
+@runtime_checkable
+class BlobLinks(Protocol):
+    """What a store that can hand out links also is."""
+
+    async def link(self, name: str) -> str | None:
+        """A URL under which anybody gets the bytes for a short while, as they are stored; None where that is not possible or not wanted.
+
+        Asks nobody: whether the object is there is found out by whoever follows the link.
+        """
         ...

@@ -23,5 +23,5 @@ def vital_listener(of: Sequence[Listener], port: int, host: str) -> Listener:
     return Listener(app, port, host)
 
 
-async def _nobody(_conn: HTTPConnection) -> Principal | None:
+async def _nobody(conn: HTTPConnection) -> Principal | None:
     return None

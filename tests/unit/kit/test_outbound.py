@@ -22,7 +22,9 @@ def test_what_only_this_network_reaches_is_refused(host: str, scheme: str) -> No
     assert caught.value.code == "address_refused"
 
 
-@pytest.mark.parametrize("url", ["http://[::ffff:127.0.27.0.1]:80/", "https://[x]/", "https://a:99999/", "https://a:b/"])
+@pytest.mark.parametrize(
+    "url", ["http://[::ffff:127.0.27.0.1]:80/", "https://[x]/", "https://a:99999/", "https://a:b/"]
+)
 def test_what_is_no_url_is_refused_as_any_other(url: str) -> None:
     with pytest.raises(InvalidInput):
         Outbound().check(url)

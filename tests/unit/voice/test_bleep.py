@@ -24,7 +24,7 @@ from tests.voice.call import Judge, Script, Vad, Voice
 from voiceagent.adapters.blobs.files import open_blobs
 from voiceagent.adapters.keys.roots import open_keys
 from voiceagent.adapters.stt.whisper import open_stt as open_whisper
-from voiceagent.apps.commands.encryption import _opened_files
+from voiceagent.apps.commands.custody.encryption import _opened_files
 from voiceagent.domain.audio import Transcript, Word
 from voiceagent.domain.pii.bleep import Interval
 from voiceagent.domain.recording import RAW_FILE, RecordingAbout

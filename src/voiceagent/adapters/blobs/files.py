@@ -45,10 +45,6 @@ class FileBlobs:
             while piece := await self._threads.run(_translating(file.read), PIECE_BYTES):
                 yield piece
 
-    async def link(self, name: str) -> str | None:
-        checked(name)
-        return None
-
     async def delete(self, name: str) -> bool:
         return await self._threads.run(_translating(_removed), self._folder / checked(name))
 

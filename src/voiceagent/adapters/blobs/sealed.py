@@ -84,9 +84,6 @@ class SealedBlobs:
         if opening.count == 0:
             raise broken()
 
-    async def link(self, name: str) -> str | None:
-        return None  # whoever followed it would get bytes that only we can open
-
     async def delete(self, name: str) -> bool:
         key_id = await self._key_id_of(name)
         was_there = await self._inner.delete(name)

@@ -15,7 +15,7 @@ LINES: dict[str, str] = {
     "models": "List, fetch and verify the models.",
     "keys": "Create, list and revoke API keys.",
     "users": "Add people, change their role, turn them away, reset their password.",
-    "providers": "List, add, remove and try language models.",
+    "providers": "List, add, remove and try providers of language models, speech and embeddings.",
     "config": "Show the settings.",
     "docs": "Give documents to the running platform, search them, ask them.",
     "audit": "Check the audit log.",

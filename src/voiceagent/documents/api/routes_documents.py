@@ -193,10 +193,9 @@ async def get_content(
 
     `link=true`: where the object store gives out links (`links_s` of `blobs.url`, and nothing is encrypted by us), the answer leads there.
     """
-    place = await service.content_link(caller, document_id) if link else None
-    if place:
-        return RedirectResponse(place, status_code=307, headers={"cache-control": "no-store"})
-    document, pieces = await service.content(caller, document_id)
+    document, pieces = await service.content(caller, document_id, by_link=link)
+    if isinstance(pieces, str):
+        return RedirectResponse(pieces, status_code=307, headers={"cache-control": "no-store"})
     headers = {
         "content-disposition": f"attachment; filename*=UTF-8''{quote(document.file_name)}",
         "content-length": str(document.size_bytes),
