@@ -55,7 +55,7 @@ class Platform:
             name: value for name, value in os.environ.items() if "__" not in name or not name.startswith("VOICEAGENT_")
         }
         kept.pop("VOICEAGENT_API_KEY", None)
-        return kept | ours | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+        return kept | ours | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
 
     def start(self) -> None:
         """Run `voiceagent up`; returns when every server answers."""
@@ -76,8 +76,7 @@ class Platform:
             if answers(f"{self.base_url}/health/ready"):
                 return
             time.sleep(0.1)
-        self.stop()
-        pytest.fail(f"not ready after {READY_S} s:\n{self.log.read_text()[-4000:]}")
+        pytest.fail(f"not ready after {READY_S} s, and stood here:\n{self.where_it_stands()}")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it as an init system would, or with SIGINT as a terminal does: it goes to the whole group. Returns the exit code."""
@@ -89,11 +88,20 @@ class Platform:
         try:
             said, _ = self.process.communicate(timeout=STOP_S)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            said, _ = self.process.communicate()
-            pytest.fail(f"did not stop within {STOP_S} s:\n{self.log.read_text()[-4000:]}")
+            pytest.fail(f"did not stop within {STOP_S} s, and stood here:\n{self.where_it_stands()}")
         self.said += said
         return self.process.returncode
+
+    def where_it_stands(self) -> str:
+        """End it at once; the end of its log, with the line that each of its threads was at."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGABRT)
+        try:
+            self.process.communicate(timeout=STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+        return self.log.read_text()[-8000:]
 
     def run(self, *arguments: str, within_s: float = 60.0) -> subprocess.CompletedProcess[str]:
         """One command of the command line against this platform."""
