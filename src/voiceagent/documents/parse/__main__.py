@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import ctypes
 import gc
 import os
 import selectors
@@ -29,6 +30,9 @@ _ENCODINGS = (
     "shift_jis euc-jp iso2022_jp euc-kr gb18030 gb2312 gbk big5 mac-roman"
 ).split()
 """Python loads an encoding when it is first needed; behind the locks it no longer can."""
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _KEPT_BYTES = -1, -3, 64 * 1024 * 1024
+"""Of glibc's mallopt. Memory that was freed stays with the child for its next page: the system hands out each piece only once."""
 
 _HANDLES = 3
 _REQUEST_BYTES = 65_536
@@ -202,6 +206,9 @@ def _become_child(file: int, line: int) -> NoReturn:
 
 def main() -> None:
     """Load all that a reader may need, lock this process in as far as it can be, serve."""
+    with contextlib.suppress(AttributeError):  # another C library
+        for option in (_TRIM_THRESHOLD, _MMAP_THRESHOLD):
+            ctypes.CDLL(None).mallopt(option, _KEPT_BYTES)
     for name in _ENCODINGS:
         codecs.lookup(name)
     for format_name, sample in _SAMPLES.items():

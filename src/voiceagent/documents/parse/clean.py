@@ -27,6 +27,12 @@ _SPACES = re.compile(f"[{_ODD_SPACES}][ {_ODD_SPACES}]*| [ {_ODD_SPACES}]+")
 
 _LIGATURE = re.compile("[\ufb00-\ufb06]")
 _LINE_ENDS = re.compile("\r\n?|\x85|\u2028|\u2029")
+_PLAIN = re.compile(
+    "[ -~\n\xa1-\xac\xae-\u02ff\u0391-\u03c9\u0410-\u044f\u2012-\u2027\u2030-\u205e\u20a0-\u20bf\u2190-\u22ff\u25a0-\u25ff]*"
+)
+"""Characters of which none is hidden, cuts words or is a space of its own: nearly all of nearly every text."""
+
+_TO_MEND = ("-\n", " \n", "\n ", "\n\n\n", "  ")
 _AROUND_LINE_END = re.compile(" \n ?|\n ")
 _MANY_LINES = re.compile("\n{3,}")
 
@@ -35,6 +41,8 @@ def clean(text: str, hidden: Counter[str]) -> str:
     """`text` in NFC without hidden characters, which are counted in `hidden` by kind. Takes time in proportion to the text."""
     if text.isascii() and text.isprintable():
         return text.strip() if "  " not in text else _SPACES.sub(" ", text).strip()
+    if _PLAIN.fullmatch(text) and not any(one in text for one in _TO_MEND):
+        return unicodedata.normalize("NFC", text).strip()
     text = _LINE_ENDS.sub("\n", text)
     text = _LINE_HYPHEN.sub(_joined_hyphen, text)
     text = _CUT_WORD.sub("", text)

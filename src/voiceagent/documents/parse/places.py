@@ -50,9 +50,11 @@ def _lines(text: str, lines: tuple[Placed, ...]) -> Iterator[tuple[Placed, int, 
             missed.append(line)
             missed_chars += len(line.text) + _SLACK_CHARS
             continue
-        yield from _shared(missed, position, start)
-        yield line, start, start + len(part)
-        position, missed, missed_chars = start + len(part), [], 0
+        if missed:
+            yield from _shared(missed, position, start)
+            missed, missed_chars = [], 0
+        position = start + len(part)
+        yield line, start, position
     yield from _shared(missed, position, len(text))
 
 

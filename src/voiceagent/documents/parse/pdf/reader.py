@@ -165,20 +165,22 @@ class _Liner:
         """Each line, and where its text starts in the page's."""
         start = 0
         for part in self._raw.decode("utf-16-le", "replace").split("\n"):
-            length = (
-                len(part) + sum(1 for character in part if character > "\uffff") if not part.isascii() else len(part)
-            )
-            line = self._line(part.rstrip("\r"), start)
-            if line is not None:
-                yield line, start + len(part) - len(part.lstrip())
+            length = len(part)
+            if not part.isascii():
+                length += sum(map("\uffff".__lt__, part))
+            text = part.strip()
+            if text:
+                first = start + (part.index(text[0]) if part[0] != text[0] else 0)
+                line = self._line(text, first)
+                if line is not None:
+                    yield line, first
             start += length + 1
 
     def _line(self, text: str, start: int) -> Line | None:
-        stripped = text.strip()
-        if not stripped:
-            return None
-        lead = len(text) - len(text.lstrip())
-        first, last = self._index(start + lead), self._index(start + lead + len(stripped) - 1)
+        handle = self._handle
+        first, last = start, start + len(text) - 1
+        if not self._same_index:
+            first, last = self._index(first), self._index(last)
         x0, x1, top, bottom = self._loose(first)
         y0, y1 = top, bottom
         if last != first:
@@ -189,15 +191,15 @@ class _Liner:
         if 0.0 < bottom - top < _TINY_POINTS:
             self._task.hidden["tiny"] += 1
             return None
-        size = font_size(self._handle, first)
+        size = font_size(handle, first)
         if size < 2.0:  # the size may stand in the matrix instead
             size = (bottom - top) * 0.85
         if self._is_white(first):
             self._task.hidden["white"] += 1  # may stand on a dark ground: counted, kept
-        bold = len(stripped) <= 90 and font_weight(self._handle, first) >= _BOLD_WEIGHT
-        line = Line(stripped, x0, x1, y0, y1, size, bold)
-        if " " in stripped and x1 - x0 > _WIDE_LINE * size * len(stripped):
-            line.cells = self._cells(stripped, start + lead, size)
+        bold = len(text) <= 90 and font_weight(handle, first) >= _BOLD_WEIGHT
+        line = Line(text, x0, x1, y0, y1, size, bold)
+        if x1 - x0 > _WIDE_LINE * size * len(text) and " " in text:
+            line.cells = self._cells(text, start, size)
         return line
 
     def _index(self, text_index: int) -> int:
