@@ -52,11 +52,12 @@ class ConversationLog:
         self, principal: Principal, agent_id: str, conversation_id: str | None, channel: str
     ) -> OpenedConversation:
         """As ports.services.Engine.open_conversation."""
-        async with self._store.begin(principal.tenant_id) as work:
-            if conversation_id is not None:
+        if conversation_id is not None:
+            async with self._store.begin(principal.tenant_id, read_only=True) as work:
                 found = await self._seen(work, principal, conversation_id)
                 turns = await work.conversations.turns(conversation_id, last=TURNS_AT_OPEN)
                 return OpenedConversation(found, await agent_of(work, found.agent_id), turns)
+        async with self._store.begin(principal.tenant_id) as work:
             agent = await agent_of(work, agent_id or DEFAULT_AGENT_ID)
             now = self._clock.now()
             fresh = Conversation(new_id("conv"), agent.agent_id, principal.subject, _channel(channel), now, now)

@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection
@@ -23,7 +22,7 @@ from voiceagent.kit.errors import Conflict, Misconfigured, Unavailable
 
 WAIT_S = 10.0
 """Writers come one after another, each with a disk's sync: on a busy machine a queue is no failure. Who has less time says so himself."""
-READERS = 4
+READERS = 6
 
 _in_memory = itertools.count()
 
@@ -37,25 +36,15 @@ class Sqlite:
         self._keeper: AsyncConnection | None = None
         name = str(path) if path else f"file:/voiceagent-{os.getpid()}-{next(_in_memory)}"
         query = {} if path else {"vfs": "memdb", "uri": "true"}
-        self._engine = create_async_engine(
-            URL.create("sqlite+aiosqlite", database=name, query=query),
-            poolclass=AsyncAdaptedQueuePool,
-            pool_size=READERS + 1,
-            max_overflow=1,
-            pool_timeout=WAIT_S,
-            pool_reset_on_return=None,  # database.py ends every transaction itself or discards the connection
-            json_serializer=json_text,
-            connect_args={"isolation_level": None, "timeout": WAIT_S, "async_creator_fn": connect},
-        )
-        event.listen(self._engine.sync_engine, "connect", _connected)
-        event.listen(self._engine.sync_engine, "begin", _begun)
+        url = URL.create("sqlite+aiosqlite", database=name, query=query)
+        self._readers, self._writers = _pool(url, READERS), _pool(url, 1)
 
     @property
     def name(self) -> str:
         return "sqlite"
 
     def engine(self, mode: Mode) -> AsyncEngine:
-        return self._engine
+        return self._readers if mode in READING else self._writers  # who may write does not wait for readers to end
 
     @asynccontextmanager
     async def admission(self, mode: Mode, tenant_id: str) -> AsyncIterator[None]:
@@ -77,7 +66,7 @@ class Sqlite:
 
     async def prepare(self) -> None:
         if self._path is None:
-            self._keeper = await self._engine.connect()  # the memory lives as long as one connection to it
+            self._keeper = await self._writers.connect()  # the memory lives as long as one connection to it
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,17 +90,23 @@ class Sqlite:
         if self._keeper is not None:
             await self._keeper.close()
             self._keeper = None
-        await self._engine.dispose()
+        await self._readers.dispose()
+        await self._writers.dispose()
 
 
-def _connected(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")  # in WAL mode NORMAL may lose the last commits in a power cut
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA trusted_schema=OFF")
-    cursor.execute("PRAGMA secure_delete=ON")  # what is removed is overwritten, not only unlinked
-    cursor.close()
+def _pool(url: URL, size: int) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=size,
+        max_overflow=1,
+        pool_timeout=WAIT_S,
+        pool_reset_on_return=None,  # database.py ends every transaction itself or discards the connection
+        json_serializer=json_text,
+        connect_args={"isolation_level": None, "timeout": WAIT_S, "async_creator_fn": connect},
+    )
+    event.listen(engine.sync_engine, "begin", _begun)
+    return engine
 
 
 def _begun(connection: Connection) -> None:

@@ -69,7 +69,7 @@ def agent_routes(engine: EngineService) -> Router:
 
     @router.get("")
     async def list_agents(caller: Reader) -> AgentList:
-        async with store.begin(caller.tenant_id) as work:
+        async with store.begin(caller.tenant_id, read_only=True) as work:
             agents = list(await work.agents.all())
         if not any(agent.agent_id == DEFAULT_AGENT_ID for agent in agents):
             agents.insert(0, Agent())
@@ -90,7 +90,7 @@ def agent_routes(engine: EngineService) -> Router:
 
     @router.get("/{agent_id}")
     async def get_agent(agent_id: str, caller: Reader) -> Agent:
-        async with store.begin(caller.tenant_id) as work:
+        async with store.begin(caller.tenant_id, read_only=True) as work:
             return await agent_of(work, agent_id)
 
     @router.put("/{agent_id}")

@@ -84,7 +84,7 @@ async def _events(
         )
         return _plain(engine, asked.model, chat, asker)
     try:
-        async with engine.parts.store.begin(caller.tenant_id) as work:
+        async with engine.parts.store.begin(caller.tenant_id, read_only=True) as work:
             agent = await agent_of(work, asked.model)
     except NotFound as error:
         raise NotFound("model_not_found", "there is no model and no agent of that name", param="model") from error

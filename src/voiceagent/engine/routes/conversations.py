@@ -51,7 +51,7 @@ def conversation_routes(engine: EngineService) -> Router:
 
     @router.get("/{conversation_id}")
     async def get_conversation(conversation_id: str, caller: Reader) -> Conversation:
-        async with store.begin(caller.tenant_id) as work:
+        async with store.begin(caller.tenant_id, read_only=True) as work:
             return await _seen(work, caller, conversation_id)
 
     @router.get("/{conversation_id}/turns")

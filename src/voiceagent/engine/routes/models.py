@@ -69,7 +69,7 @@ async def _names(engine: EngineService, embedder: Embedder | None, caller: Princ
     names = [(name, "system") for name in engine.parts.router.names(Asker(caller.tenant_id))]
     if embedder is not None:
         names.append((embedder.capabilities.model, "system"))
-    async with engine.parts.store.begin(caller.tenant_id) as work:
+    async with engine.parts.store.begin(caller.tenant_id, read_only=True) as work:
         agents = [agent.agent_id for agent in await work.agents.all()]
     return names + [(agent_id, "organization") for agent_id in dict.fromkeys([DEFAULT_AGENT_ID, *agents])]
 
