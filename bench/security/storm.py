@@ -39,10 +39,11 @@ _CANARY = re.compile(rb"cnry[0-9a-f]{16}")
 
 @dataclass
 class Findings:
-    """foreign: answers with bytes of another organisation.  astray: whole answers to another question."""
+    """refused: answers of 4xx and 5xx, by code and call.  foreign: those with bytes of another organisation.  astray: to another question."""
 
     calls: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
     read_bytes: int = 0
     seen: int = 0
     foreign: list[str] = field(default_factory=list)
@@ -119,6 +120,8 @@ class Client:
                     raw += piece
         finally:
             self._judge(f"{asked.method} {asked.path}", raw)
+        if answer.status >= 400:
+            self._note_refusal(answer.status, raw, f"{asked.method} {asked.path.rpartition('/')[0]}")
         if answer.status == 200 and any(word not in raw.decode("utf-8", "replace") for word in asked.expected):
             self._found.astray.append(f"{asked.method} {asked.path}: {raw[:200]!r}")
 
@@ -140,8 +143,13 @@ class Client:
                         break
         except aiohttp.WSServerHandshakeError as refused:
             self._found.statuses[refused.status] += 1
+            self._found.refused[f"{refused.status} WS /v1/realtime"] += 1
         finally:
             self._judge("WS /v1/realtime", raw)
+
+    def _note_refusal(self, status: int, raw: bytes, call: str) -> None:
+        body = json.loads(raw)
+        self._found.refused[f"{status} {body.get('code') or body['error']['code']} {call}"] += 1
 
     def _judge(self, name: str, raw: bytes) -> None:
         self._found.read_bytes += len(raw)
@@ -167,6 +175,11 @@ async def storm(on: Stage, clients: int, seconds: float) -> Findings:
     return findings
 
 
+def _failed(line: str) -> str:
+    told = json.loads(line)
+    return f"{told.get('service')} {told['status']} {told['code']} {told['error']}"
+
+
 def main() -> int:
     """Print the figures; 0 when nothing leaked, nothing was out of step and nothing crashed."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -181,9 +194,12 @@ def main() -> int:
         found = asyncio.run(storm(on, chosen.clients, chosen.seconds))
         said = on.log.read_text().splitlines()
     crashes = [line for line in said if "request_crashed" in line]
+    inside = Counter(_failed(line) for line in said if '"request_failed"' in line)
     alarms = [line for line in said if "cache_value_of_another_key" in line]
     print(f"{chosen.clients} clients of {TENANTS} organisations, {chosen.seconds:g} s: {dict(found.calls)}")
     print("statuses", dict(sorted(found.statuses.items())))
+    print("refused", *(f"{count} {why}" for why, count in found.refused.most_common(20)), sep="\n  ")
+    print("failed inside", *(f"{count} {what}" for what, count in inside.most_common(10)), sep="\n  ")
     print(f"{found.read_bytes} bytes read, own canaries seen in them {found.seen} times")
     print(f"foreign: {len(found.foreign)}", *found.foreign[:10], sep="\n  ")
     print(f"answers to another question: {len(found.astray)}", *found.astray[:10], sep="\n  ")

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from tests.support.gateway_rig import Rig, gateway_rig
 
+from voiceagent.kit.errors import InvalidInput, NotFound, Problem, Unauthenticated, Unavailable
 from voiceagent.web import protocols
 
 
@@ -112,6 +113,34 @@ async def test_a_dead_service_refuses_the_handshake(rig: Rig) -> None:
     await rig.services.stop()
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
         await rig.client.ws_connect(PATH, headers=headers)
+    assert refused.value.status == 503
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status", "later"),
+    [
+        (Unavailable("voice_full", "no room", retry_after_s=5.0), 503, "5"),
+        (InvalidInput("unknown_model", "there is no model of that name"), 400, None),
+        (NotFound("agent_not_found", "there is no such agent"), 404, None),
+    ],
+)
+async def test_what_the_service_says_of_a_handshake_reaches_the_caller(
+    rig: Rig, refusal: Problem, status: int, later: str | None
+) -> None:
+    rig.probe.refusal = refusal
+    _, headers = await rig.key()
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await rig.client.ws_connect(f"{PATH}&refuse=1", headers=headers)
+    told = refused.value.headers
+    assert told is not None
+    assert (refused.value.status, told["x-voiceagent-code"], told.get("Retry-After")) == (status, refusal.code, later)
+
+
+async def test_a_service_that_takes_no_token_of_the_gateway_is_not_the_callers_fault(rig: Rig) -> None:
+    rig.probe.refusal = Unauthenticated("bad_token", "the token is not valid")
+    _, headers = await rig.key()
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await rig.client.ws_connect(f"{PATH}&refuse=1", headers=headers)
     assert refused.value.status == 503
 
 

@@ -25,6 +25,7 @@ from voiceagent.gateway.quotas import QuotaRates
 from voiceagent.gateway.server import create_gateway
 from voiceagent.gateway.shaping.hooks import Hooks
 from voiceagent.kit.clock import SystemClock
+from voiceagent.kit.errors import Problem, Unavailable
 from voiceagent.kit.ids import new_id
 from voiceagent.ports.eventlog import EventLog
 from voiceagent.web.app import AppOptions, Router, body_limit, create_app
@@ -50,6 +51,7 @@ class Probe:
     socket_closed: asyncio.Event = field(default_factory=asyncio.Event)
     close_code: int | None = None
     sent_messages: int = 0
+    refusal: Problem = field(default_factory=lambda: Unavailable("voice_full", "no room", retry_after_s=5.0))
     release: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -136,6 +138,8 @@ def made_service(name: str, keys: TokenKeys, probe: Probe) -> FastAPI:
 
 async def _realtime(websocket: WebSocket, probe: Probe) -> None:
     names = websocket.scope["subprotocols"]
+    if "refuse" in websocket.query_params:
+        raise probe.refusal
     await websocket.accept(subprotocol="realtime" if "realtime" in names else None)
     await websocket.send_json({"protocols": names, "query": websocket.scope["query_string"].decode()})
     while True:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+import re
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from typing import Any
 
@@ -19,7 +20,8 @@ from voiceagent.gateway.parts import gateway_of
 from voiceagent.gateway.passing.watch import farewell, rights_end
 from voiceagent.kit.calls.balance import Upstream, Upstreams
 from voiceagent.kit.calls.upkeep import while_alive
-from voiceagent.kit.errors import DeadlineExceeded, Forbidden, NotFound, Problem, Unauthenticated, Unavailable
+from voiceagent.kit.errors import DeadlineExceeded, Problem, Unavailable
+from voiceagent.web.problems import CODE_HEADER, HttpProblem
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 HANDSHAKE_WITHIN_S = 10.0
@@ -27,7 +29,10 @@ _CLOSE_WITHIN_S = 2.0
 _HEARTBEAT_S = 20.0
 _KEY_SUBPROTOCOL = "openai-insecure-api-key."
 _TRY_AGAIN = 1013
-_REFUSALS = {401: Unauthenticated, 403: Forbidden, 404: NotFound}
+_REFUSED = "The service refused this connection."
+_NOT_FOR_CALLERS = (401, 500)
+"""The gateway's own credentials failed, or the service did."""
+_CODE = re.compile(r"[a-z][a-z0-9_]{1,60}")
 _TEXT, _BINARY, _CLOSE = aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.CLOSE
 
 Upper = aiohttp.ClientWebSocketResponse
@@ -62,11 +67,14 @@ class SocketProxy:
         upstream = leases.enter_context(upstreams.lease())
         try:
             return upstream, await self._connect(upstreams, upstream, conn)
-        except Unavailable:
+        except Unavailable as refused:
+            leases.close()
+            try:
+                other = leases.enter_context(upstreams.lease(but=upstream))
+            except Unavailable:  # there is no other: what the only one said is the answer
+                raise refused from None
             if not upstreams.may_retry():
                 raise
-            leases.close()
-            other = leases.enter_context(upstreams.lease(but=upstream))
             return other, await self._connect(upstreams, other, conn)
 
     async def _connect(self, upstreams: Upstreams, upstream: Upstream, conn: HTTPConnection) -> Upper:
@@ -74,7 +82,7 @@ class SocketProxy:
             async with asyncio.timeout(HANDSHAKE_WITHIN_S):
                 return await while_alive(upstreams, upstream, self._shaken(upstream, conn))
         except aiohttp.WSServerHandshakeError as error:
-            raise _refusal(upstreams, error.status) from error
+            raise _refusal(upstreams, error) from error
         except TimeoutError as error:
             raise DeadlineExceeded("service_deadline", f"The {self._service} service took too long.") from error
         except (aiohttp.ClientError, OSError) as error:
@@ -95,9 +103,15 @@ class SocketProxy:
         )
 
 
-def _refusal(upstreams: Upstreams, status: int) -> Problem:
-    refused = _REFUSALS.get(status)
-    return refused("socket_refused", "The service refused this connection.") if refused else upstreams.unavailable()
+def _refusal(upstreams: Upstreams, error: aiohttp.WSServerHandshakeError) -> Problem:
+    """What the service said: a full server, a wrong parameter. Another address is asked only for what may pass."""
+    told: Mapping[str, str] = error.headers or {}
+    code, later = told.get(CODE_HEADER, ""), told.get("Retry-After", "")
+    if not _CODE.fullmatch(code) or error.status in _NOT_FOR_CALLERS:
+        return upstreams.unavailable()
+    if error.status == Unavailable.status:
+        return Unavailable(code, _REFUSED, retry_after_s=float(later) if later.isdigit() else None)
+    return HttpProblem(error.status, code, _REFUSED)
 
 
 async def _pump(

@@ -28,6 +28,9 @@ _HTTP_CODES = {
     415: ("unsupported_media_type", "This route does not take this media type."),
 }
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+CODE_HEADER = "x-voiceagent-code"
+"""The code of a refused upgrade: most clients of sockets do not give its body out."""
+
 _CLOSE_CODES = {400: 1008, 401: 4401, 403: 4403, 404: 4404, 413: 1009, 429: 1013, 503: 1013, 504: 1013}
 
 
@@ -75,6 +78,8 @@ def problem_response(conn: HTTPConnection, problem: Problem) -> Response:
     headers = {"cache-control": "no-store"}
     if problem.retry_after_s is not None or status == 429:
         headers["retry-after"] = str(max(1, math.ceil(problem.retry_after_s or 1.0)))
+    if conn.scope["type"] == "websocket":
+        headers[CODE_HEADER] = problem.code
     if isinstance(problem, Unauthenticated):
         headers["www-authenticate"] = "Bearer"
     return Response(json.dumps(body, ensure_ascii=False), status, headers, media_type)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from unittest.mock import MagicMock
 
 import pytest
 import structlog
+import uvicorn
 from fastapi import Depends, Request, WebSocket
 from tests.support.gateway_rig import gateway_rig
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.server import ServerState
 
 from voiceagent.domain.identity import Principal
 from voiceagent.web import edge, protocols
@@ -126,6 +130,29 @@ async def test_a_connection_with_a_request_under_way_is_not_waiting(monkeypatch:
                     pass
             for _, writer in pairs:
                 writer.close()
+
+
+async def test_an_upgrade_of_a_connection_that_is_being_closed_says_that_the_caller_left() -> None:
+    config = uvicorn.Config(lambda: None, **(protocols.protocol_options() | {"lifespan": "off"}))
+    config.load()
+    config.loaded_app = _waits_for_ever
+    socket = protocols.WebSocketProtocol(config, ServerState(), {})
+    transport = MagicMock()
+    transport.is_closing.return_value = False
+    socket.connection_made(transport)
+    socket.data_received(
+        b"GET /v1/echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    transport.is_closing.return_value = True
+    with pytest.raises(ClientDisconnected):
+        await socket.send({"type": "websocket.accept", "subprotocol": None, "headers": []})
+    for task in socket.tasks:
+        task.cancel()
+
+
+async def _waits_for_ever(_scope: object, _receive: object, _send: object) -> None:
+    await asyncio.Event().wait()
 
 
 async def test_a_caller_who_leaves_during_a_handshake_is_no_crash() -> None:
