@@ -594,16 +594,6 @@ async def test_a_tenant_with_its_share_is_left_for_later(store: Store, tenant: s
     assert claimed is not None and claimed.job_id == job.job_id
 
 
-async def test_a_job_that_kills_its_workers_is_given_up(store: Store, tenant: str) -> None:
-    job = await _enqueued(store, tenant, max_attempts=2)
-    for _ in range(2):
-        assert await store.queue.claim((job.kind,), worker="w", lease_s=0) is not None
-    assert await store.queue.claim((job.kind,), worker="w", lease_s=0) is None
-    async with store.begin(tenant) as unit:
-        ended = await unit.jobs.get(job.job_id)
-    assert (ended.state, ended.error_code) == ("failed", "lease_expired")
-
-
 async def test_a_job_is_not_claimed_before_it_is_due_nor_by_a_worker_of_another_kind(store: Store, tenant: str) -> None:
     job = await _enqueued(store, tenant, due_at=datetime.now(UTC) + timedelta(hours=1))
     other = await _enqueued(store, tenant)

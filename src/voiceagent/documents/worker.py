@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 
 import structlog
 
 from voiceagent.documents.ingest import Ingest
+from voiceagent.documents.jobs.lanes import LANES, Lanes
 from voiceagent.documents.parts import ERASE, INGEST, MODEL_KEY, DocumentParts, file_blob, text_blob
 from voiceagent.documents.retrieval.loss import lost_collections
 from voiceagent.documents.sandbox import ParseFailed, ReaderStarved
@@ -25,16 +24,12 @@ from voiceagent.kit.errors import Conflict, NotFound, Problem
 from voiceagent.kit.ids import new_id
 from voiceagent.kit.retry import retried
 from voiceagent.kit.tasks import TaskScope
+from voiceagent.ports.leases import leased
 from voiceagent.ports.store import UnitOfWork
 
 _log = structlog.get_logger(__name__)
 
 LEASE_S = 30.0
-LANES = 10
-_FOR_OTHERS = 2
-"""Lanes that one organisation leaves to the others, however much it has brought."""
-
-_BEAT_S = 8.0
 _IDLE_S = 0.5
 _STOP_S = 2.0
 _RETRY_S = (2.0, 15.0, 60.0)
@@ -50,7 +45,7 @@ _OPEN_STATES = ("queued", "parsing", "embedding")
 
 
 class DocumentWorker:
-    """Runs jobs, at most `lanes` at a time: more than there are cores, so that slow files do not hold up the others."""
+    """Runs jobs, at most `lanes` at a time."""
 
     def __init__(
         self, parts: DocumentParts, *, name: str | None = None, poll_s: float = _IDLE_S, lanes: int = LANES
@@ -63,32 +58,30 @@ class DocumentWorker:
         self._lanes = lanes
         self._moved = False
         self._sweeper = Sweeper(parts)
-        self._under_way: Counter[str] = Counter()
 
     async def run(self) -> None:
-        """Work until cancelled, on several jobs at a time. Those under way are then given up; their leases run out and others take them."""
-        lanes = asyncio.Semaphore(self._lanes)
+        """Work until cancelled, on several jobs at a time. Those under way are then given back, so that others take them at once."""
+        lanes = Lanes(self._lanes)
         jobs = TaskScope("document-jobs")
         jobs.start(self._reconciling(), name="reconcile")
         jobs.start(self._sweep(), name="sweep")
         try:
             while True:
-                await lanes.acquire()
+                await lanes.wait()
                 job = None
                 try:
-                    job = await self._claim(but_of=self._with_their_share())
+                    job = await self._claim(but_of=lanes.full_of, suspects=lanes.takes_suspects)
                     if job is None and self._moved:  # perhaps that was the last one of another model
                         self._moved = False
                         await self.reconcile()
                 except Problem as problem:  # the store is away: nothing can be done but wait for it
                     _log.warning("worker_waits", code=problem.code)
                 if job is None:
-                    lanes.release()
+                    lanes.free()
                     await asyncio.sleep(self._poll_s)
                 else:
-                    self._under_way[job.tenant_id] += 1
-                    task = jobs.start(self._carried(job, park_s=PARK_S), name=job.job_id)
-                    task.add_done_callback(partial(self._leave, lanes, job.tenant_id))
+                    lanes.give(job)
+                    jobs.start(self._in_lane(lanes, job), name=job.job_id)
         finally:
             await jobs.close(within_s=_STOP_S)
 
@@ -99,23 +92,22 @@ class DocumentWorker:
             await self._carried(job)
         return job is not None
 
-    def _leave(self, lanes: asyncio.Semaphore, tenant_id: str, _: asyncio.Task[None]) -> None:
-        self._under_way[tenant_id] -= 1
-        lanes.release()
+    async def _claim(self, *, but_of: tuple[str, ...] = (), suspects: bool = True) -> Job | None:
+        return await self._parts.store.queue.claim(
+            (INGEST, ERASE), worker=self._name, lease_s=LEASE_S, but_of=but_of, suspects=suspects
+        )
 
-    def _with_their_share(self) -> tuple[str, ...]:
-        """Organisations that fill so many lanes that what others bring would wait behind them."""
-        share = max(self._lanes - _FOR_OTHERS, 1)
-        return tuple(tenant_id for tenant_id, count in self._under_way.items() if count >= share)
-
-    async def _claim(self, *, but_of: tuple[str, ...] = ()) -> Job | None:
-        return await self._parts.store.queue.claim((INGEST, ERASE), worker=self._name, lease_s=LEASE_S, but_of=but_of)
+    async def _in_lane(self, lanes: Lanes, job: Job) -> None:
+        try:
+            await self._carried(job, park_s=PARK_S)
+        finally:
+            lanes.end(job)
 
     async def _carried(self, job: Job, *, park_s: float = 0.0) -> None:
         """Do the job. Where a server that it needs does not answer, it waits here for `park_s`, and costs no attempt."""
         work = self._ingest_one if job.kind == INGEST else self._erase_one
         try:
-            async with self._lease(job):
+            async with leased(self._parts.store, job, LEASE_S):
                 await retried(lambda: work(job), within_s=park_s, first_delay_s=_PARKED_S)
         except Conflict as conflict:
             if conflict.code != "lease_lost":
@@ -204,7 +196,7 @@ class DocumentWorker:
             from_text = bool(job.payload.get("from_text"))
             ready = await self._ingest.run(job.tenant_id, document, progress, from_text=from_text)
         except ParseFailed as failure:
-            if isinstance(failure, ReaderStarved) and job.attempt < _STARVED_ATTEMPTS:
+            if isinstance(failure, ReaderStarved) and job.tries < _STARVED_ATTEMPTS:
                 await self._postpone(job, failure.code)
             else:
                 await self._fail(job, failure.code, failure.message)
@@ -304,9 +296,9 @@ class DocumentWorker:
 
     async def _postpone(self, job: Job, code: str) -> None:
         """Try again later; when the attempts are used up, say so on the document."""
-        last = job.attempt >= job.max_attempts
+        last = job.tries >= job.max_attempts
         retry_at = (
-            None if last else self._parts.clock.now() + timedelta(seconds=_RETRY_S[min(job.attempt, len(_RETRY_S)) - 1])
+            None if last else self._parts.clock.now() + timedelta(seconds=_RETRY_S[min(job.tries, len(_RETRY_S)) - 1])
         )
         told = self._event(job.tenant_id, "document_failed", job.subject_id, code=code)
         async with self._parts.store.begin(job.tenant_id) as work:
@@ -363,37 +355,6 @@ class DocumentWorker:
 
     def _event(self, tenant_id: str, kind: str, document_id: str, **data: str) -> Event:
         return Event(new_id("evt"), tenant_id, kind, document_id, self._parts.clock.now(), dict(data))
-
-    @asynccontextmanager
-    async def _lease(self, job: Job) -> AsyncIterator[None]:
-        """Keep the lease alive while the work goes on; when it is lost the work is cancelled, its effect would not be stored."""
-        work = asyncio.current_task()
-        lost = False
-
-        async def beat() -> None:
-            nonlocal lost
-            while True:
-                await asyncio.sleep(_BEAT_S)
-                try:
-                    held = await self._parts.store.queue.heartbeat(job, lease_s=LEASE_S)
-                except Problem:
-                    continue  # the lease still runs; the next beat may reach the store
-                if not held and work is not None:
-                    lost = True
-                    work.cancel()
-                    return
-
-        scope = TaskScope("lease")
-        scope.start(beat(), name=job.job_id)
-        try:
-            yield
-        except asyncio.CancelledError:
-            if not lost or work is None:
-                raise
-            work.uncancel()
-            raise Conflict("lease_lost", "another worker has taken over this job") from None
-        finally:
-            await scope.close(within_s=1.0)
 
 
 def _failed(document: Document, code: str, message: str, parts: DocumentParts) -> Document:

@@ -7,6 +7,9 @@ from typing import Protocol
 
 from voiceagent.domain.job import Job
 
+SUSPECT_LOSSES = 3
+MOST_LOSSES = 12
+
 
 class Jobs(Protocol):
     """Jobs of the tenant of the unit of work."""
@@ -27,6 +30,10 @@ class Jobs(Protocol):
         """Give a claimed job back until `retry_at`; for good when that is None or its attempts are used up. Raises Conflict `lease_lost`."""
         ...
 
+    async def give_back(self, job: Job) -> None:
+        """Let others claim a claimed job at once; this claim does not count. Raises Conflict `lease_lost` when another claim followed."""
+        ...
+
     async def depth(self) -> int:
         """Jobs that wait or run."""
         ...
@@ -36,12 +43,20 @@ class Queue(Protocol):
     """What a worker needs before it knows the tenant: the jobs of all of them. Each call is a transaction of its own."""
 
     async def claim(
-        self, kinds: tuple[str, ...], *, worker: str, lease_s: float, but_of: tuple[str, ...] = ()
+        self,
+        kinds: tuple[str, ...],
+        *,
+        worker: str,
+        lease_s: float,
+        but_of: tuple[str, ...] = (),
+        suspects: bool = True,
     ) -> Job | None:
         """The job that has been due longest, now leased to `worker`; None when there is none. No two workers get the same.
 
         but_of: ids of tenants whose jobs are left for later: they have their share of this worker.
-        A job whose lease ran out is due again, until its attempts are used up; then it is failed with `lease_expired`.
+        suspects: False leaves those that lost SUSPECT_LOSSES workers or more for later, while one of them is under way here.
+        A job whose lease ran out is due again, after a growing pause once it is suspect; the MOST_LOSSES-th time it is failed with
+        `lease_expired`. Which worker dies of what nobody can know: a restart must not cost a good job its attempts, nor a bad one go on for ever.
         Raises Unavailable `store_unavailable`.
         """
         ...

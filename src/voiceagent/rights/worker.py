@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import structlog
@@ -13,7 +12,7 @@ from voiceagent.domain.erasure import Erasure, Tombstone
 from voiceagent.domain.job import Job
 from voiceagent.kit.errors import Conflict, NotFound, Problem
 from voiceagent.kit.ids import new_id
-from voiceagent.kit.tasks import TaskScope
+from voiceagent.ports.leases import leased
 from voiceagent.rights.parts import RightsParts
 from voiceagent.rights.requests import ERASE_PERSON, job_of
 from voiceagent.rights.sweep import Sweep, Wait, completion
@@ -21,7 +20,6 @@ from voiceagent.rights.sweep import Sweep, Wait, completion
 _log = structlog.get_logger(__name__)
 
 LEASE_S = 60.0
-_BEAT_S = 15.0
 _IDLE_S = 1.0
 _RETRY_S = (2.0, 15.0, 60.0, 600.0)
 
@@ -52,7 +50,7 @@ class RightsWorker:
         if job is None:
             return False
         try:
-            async with self._lease(job):
+            async with leased(self._parts.store, job, LEASE_S):
                 await self._carried(job)
         except Conflict as conflict:
             _log.info("erasure_left", code=conflict.code)
@@ -106,23 +104,6 @@ class RightsWorker:
             await work.jobs.complete(job)
 
     async def _postpone(self, job: Job, code: str) -> None:
-        wait_s = _RETRY_S[min(job.attempt, len(_RETRY_S)) - 1]
+        wait_s = _RETRY_S[min(job.tries, len(_RETRY_S)) - 1]
         async with self._parts.store.begin(job.tenant_id) as work:
             await work.jobs.fail(job, error_code=code, retry_at=self._parts.clock.now() + timedelta(seconds=wait_s))
-
-    @contextlib.asynccontextmanager
-    async def _lease(self, job: Job) -> AsyncIterator[None]:
-        """Keep the lease while the work goes on. When it is lost another worker does the same again, which removes nothing twice."""
-
-        async def beat() -> None:
-            while True:
-                await asyncio.sleep(_BEAT_S)
-                with contextlib.suppress(Problem):
-                    await self._parts.store.queue.heartbeat(job, lease_s=LEASE_S)
-
-        scope = TaskScope("erasure-lease")
-        scope.start(beat(), name=job.job_id)
-        try:
-            yield
-        finally:
-            await scope.close(within_s=1.0)

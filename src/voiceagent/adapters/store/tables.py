@@ -215,6 +215,8 @@ jobs = _tenant_table(
     _text("state"),
     _count("attempt"),
     _count("max_attempts"),
+    Column("given_back", Integer, nullable=False, server_default="0"),
+    Column("lost", Integer, nullable=False, server_default="0"),
     _at("due_at"),  # while running: when the lease ends, so that one index finds what may be claimed
     Column("worker", Words),
     _at("heartbeat_at", nullable=True),

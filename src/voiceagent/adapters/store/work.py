@@ -6,7 +6,7 @@ import dataclasses
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import case, func, select, tuple_, update
 
 from voiceagent.adapters.store.database import Database
 from voiceagent.adapters.store.scope import Scope, insert_new, mine, param, restored
@@ -14,6 +14,10 @@ from voiceagent.adapters.store.tables import jobs
 from voiceagent.domain.job import Job
 from voiceagent.kit.clock import Clock
 from voiceagent.kit.errors import Conflict, NotFound
+from voiceagent.ports.work import MOST_LOSSES, SUSPECT_LOSSES
+
+_SOON, _LATER = timedelta(seconds=15), timedelta(minutes=1)
+"""Pauses of a suspect before it may meet its next worker."""
 
 _OPEN = jobs.c.state.in_(("queued", "running"))
 _GET = select(jobs).where(mine(jobs, "job_id"))
@@ -27,15 +31,39 @@ _END_CLAIM = update(jobs).where(
 )
 
 _NOW = param("now", jobs.c.due_at)
-_DUE = (jobs.c.kind.in_(param("kinds", expanding=True)), _OPEN, jobs.c.due_at <= _NOW)
-_GIVE_UP = (
+_TRIES = jobs.c.attempt - jobs.c.given_back - jobs.c.lost
+_DUE = (jobs.c.kind.in_(param("kinds", expanding=True)), jobs.c.due_at <= _NOW)
+_EXPIRED = (
+    select(jobs.c.tenant_id, jobs.c.job_id)
+    .where(*_DUE, jobs.c.state == "running")
+    .with_for_update(skip_locked=True)
+    .cte("expired")
+    .prefix_with("MATERIALIZED")
+)
+_LOSE = (
     update(jobs)
-    .where(*_DUE, jobs.c.state == "running", jobs.c.attempt >= jobs.c.max_attempts)
-    .values(state="failed", error_code="lease_expired", updated_at=_NOW)
+    .where(tuple_(jobs.c.tenant_id, jobs.c.job_id).in_(select(_EXPIRED.c.tenant_id, _EXPIRED.c.job_id)))
+    .values(
+        state=case((jobs.c.lost + 1 >= MOST_LOSSES, "failed"), else_="queued"),
+        error_code="lease_expired",
+        lost=jobs.c.lost + 1,
+        due_at=case(
+            (jobs.c.lost + 1 < SUSPECT_LOSSES, _NOW),
+            (jobs.c.lost + 1 < 2 * SUSPECT_LOSSES, param("soon", jobs.c.due_at)),
+            else_=param("later", jobs.c.due_at),
+        ),
+        updated_at=_NOW,
+    )
 )
 _NEXT = (
     select(jobs.c.tenant_id, jobs.c.job_id)
-    .where(*_DUE, jobs.c.attempt < jobs.c.max_attempts, jobs.c.tenant_id.not_in(param("but_of", expanding=True)))
+    .where(
+        *_DUE,
+        jobs.c.state == "queued",
+        jobs.c.max_attempts > _TRIES,
+        jobs.c.lost < param("losses", jobs.c.lost),
+        jobs.c.tenant_id.not_in(param("but_of", expanding=True)),
+    )
     .order_by(jobs.c.due_at, jobs.c.job_id)
     .limit(1)
     .with_for_update(skip_locked=True)
@@ -86,10 +114,15 @@ class SqlJobs:
         await self._end(job, {"state": "done", "error_code": None})
 
     async def fail(self, job: Job, *, error_code: str, retry_at: datetime | None) -> None:
-        if retry_at is None or job.attempt >= job.max_attempts:
+        if retry_at is None or job.tries >= job.max_attempts:
             await self._end(job, {"state": "failed", "error_code": error_code})
         else:
             await self._end(job, {"state": "queued", "error_code": error_code, "due_at": retry_at})
+
+    async def give_back(self, job: Job) -> None:
+        await self._end(
+            job, {"state": "queued", "given_back": jobs.c.given_back + 1, "due_at": self._scope.clock.now()}
+        )
 
     async def depth(self) -> int:
         return int((await self._scope.run(_DEPTH)).scalar_one())
@@ -116,14 +149,23 @@ class SqlQueue:
         self._clock = clock
 
     async def claim(
-        self, kinds: tuple[str, ...], *, worker: str, lease_s: float, but_of: tuple[str, ...] = ()
+        self,
+        kinds: tuple[str, ...],
+        *,
+        worker: str,
+        lease_s: float,
+        but_of: tuple[str, ...] = (),
+        suspects: bool = True,
     ) -> Job | None:
         now = self._clock.now()
+        losses = MOST_LOSSES if suspects else SUSPECT_LOSSES
         async with self._database.transaction({"worker": "on"}) as connection:
             scope = Scope(connection, "", self._clock)
-            await scope.run(_GIVE_UP, kinds=kinds, now=now)
+            await scope.run(_LOSE, kinds=kinds, now=now, soon=now + _SOON, later=now + _LATER)
             until = now + timedelta(seconds=lease_s)
-            row = await scope.row(_CLAIM, kinds=kinds, but_of=but_of, now=now, until=until, claimant=worker)
+            row = await scope.row(
+                _CLAIM, kinds=kinds, but_of=but_of, now=now, until=until, claimant=worker, losses=losses
+            )
         return None if row is None else _job(row)
 
     async def heartbeat(self, job: Job, *, lease_s: float) -> bool:

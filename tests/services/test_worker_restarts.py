@@ -1,0 +1,75 @@
+"""Workers that stop or die while they read a document."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.documents_kit import OWNER, DocumentsKit, documents_kit
+
+from voiceagent.documents.jobs.lanes import Lanes
+from voiceagent.documents.parts import INGEST
+from voiceagent.documents.worker import DocumentWorker
+from voiceagent.domain.job import Job
+from voiceagent.ports.work import SUSPECT_LOSSES
+
+RESTARTS = 6  # more than a document has attempts
+
+
+@pytest.fixture
+async def kit(tmp_path: Path) -> AsyncIterator[DocumentsKit]:
+    async with documents_kit(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def reading(kit: DocumentsKit, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set while a worker reads; nothing is ever read to its end until the patch is undone."""
+    begun = asyncio.Event()
+
+    async def for_ever(*_: Any) -> None:
+        begun.set()
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(kit.parts.embedder, "embed", for_ever)
+    return begun
+
+
+async def stopped(worker: DocumentWorker, begun: asyncio.Event) -> None:
+    """Run a worker until it reads, then stop it as a drain does."""
+    running = asyncio.create_task(worker.run())
+    async with asyncio.timeout(30):
+        await begun.wait()
+    running.cancel()
+    await asyncio.wait({running})
+    begun.clear()
+
+
+async def test_restarts_cost_a_document_no_attempt_and_no_time(
+    kit: DocumentsKit, reading: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = await kit.add("a.txt", "Turbines spin in hot steam.")
+    for _ in range(RESTARTS):
+        await stopped(DocumentWorker(kit.parts, poll_s=0.02), reading)
+    monkeypatch.undo()
+    last = await kit.parts.store.queue.claim((INGEST,), worker="w", lease_s=0)
+    assert last is not None and (last.given_back, last.lost, last.tries) == (RESTARTS, 0, 1)
+    assert await kit.work() == 1
+    assert (await kit.service.get(OWNER, document.document_id)).state == "ready"
+
+
+def test_a_worker_reads_one_suspect_at_a_time() -> None:
+    def job(name: str, lost: int) -> Job:
+        return Job(name, "ten_a", INGEST, name, datetime.now(UTC), lost=lost)
+
+    lanes, suspect = Lanes(), job("a", SUSPECT_LOSSES)
+    lanes.give(job("b", SUSPECT_LOSSES - 1))
+    assert lanes.takes_suspects
+    lanes.give(suspect)
+    assert not lanes.takes_suspects
+    lanes.end(suspect)
+    assert lanes.takes_suspects
