@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import settings as hypothesis_settings
 
 from voiceagent.kit.errors import Problem
 from voiceagent.models.store import ModelStore
@@ -20,6 +21,11 @@ MODELS_ROOT = Path(os.environ.get("VOICEAGENT_MODELS__DIR", ROOT / ".cache" / "m
 
 def pytest_configure(config: pytest.Config) -> None:
     # Binaries of test servers that were unpacked by hand or by .ci/run.
+    hypothesis_settings.register_profile("ci", derandomize=True)
+    if (
+        os.environ.get("VOICEAGENT_CI") == "1"
+    ):  # the same examples in every such run: new ones are looked for here and by bench/security
+        hypothesis_settings.load_profile("ci")
     os.environ["PATH"] = f"{ROOT / '.cache' / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
 
 

@@ -556,7 +556,7 @@ async def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         "    llm = open_llm(sys.argv[1], models=None)\n"
         "    while not await llm.ready():\n"
         "        await asyncio.sleep(0.05)\n"
-        "    print(llm.child_pid, flush=True)\n"
+        "    print(llm.child_pid, file=sys.stderr, flush=True)\n"
         "    await asyncio.sleep(60)\n"
         "asyncio.run(main())\n"
     )
@@ -564,10 +564,10 @@ async def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     import sys
 
     parent = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, f"llamacpp://{gguf}", stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", program, f"llamacpp://{gguf}", stderr=asyncio.subprocess.PIPE
     )
-    assert parent.stdout is not None
-    child = psutil.Process(int(await asyncio.wait_for(parent.stdout.readline(), 60)))
+    assert parent.stderr is not None
+    child = psutil.Process(int(await asyncio.wait_for(parent.stderr.readline(), 60)))
     parent.kill()
     await parent.wait()
     async with asyncio.timeout(5):

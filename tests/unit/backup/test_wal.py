@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,15 +22,13 @@ from voiceagent.kit.errors import Misconfigured, NotFound, Problem
 WAIT_S = 60.0
 
 
-def _folder(path: Path) -> Path:
-    """One that the server's user may use."""
-    path.mkdir()
-    if os.geteuid() == 0:
-        shutil.chown(path, "postgres")
-        for parent in path.parents:
-            if parent != Path(tempfile.gettempdir()) and parent.is_relative_to(tempfile.gettempdir()):
-                parent.chmod(0o755)
-    return path
+@pytest.fixture
+def servers() -> Iterator[Path]:
+    """A folder that the server's user may use; those of the tests are closed to others again by every run that begins."""
+    with tempfile.TemporaryDirectory(prefix="va-wal-") as name:
+        if os.geteuid() == 0:
+            shutil.chown(name, "postgres")
+        yield Path(name)
 
 
 async def _kept(keeper: WalKeeper, folder: Path, url: str) -> None:
@@ -45,10 +44,10 @@ async def _kept(keeper: WalKeeper, folder: Path, url: str) -> None:
     raise AssertionError("the changes did not arrive")
 
 
-async def test_the_server_is_what_it_was_at_a_second(tmp_path: Path) -> None:
+async def test_the_server_is_what_it_was_at_a_second(tmp_path: Path, servers: Path) -> None:
     for tool in ("pg_basebackup", "pg_receivewal"):
         binary(tool)
-    backups, servers = tmp_path / "backups", _folder(tmp_path / "servers")
+    backups = tmp_path / "backups"
     with postgresql_at(servers / "old") as url:
         settings = settings_of(tmp_path / "data", **{"store.url": url})
         keys = backup_keys(settings, make=True)

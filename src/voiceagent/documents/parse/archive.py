@@ -68,7 +68,15 @@ class SafeArchive:
                     size += len(piece)
                     self._count(len(piece), size, entry.compress_size)
                     pieces.append(piece)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            OSError,
+            ValueError,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
             raise ReadFailure("damaged", "a part of the file is damaged") from error
         return b"".join(pieces)
 
@@ -85,6 +93,8 @@ class SafeArchive:
 
     def _check_directory(self) -> None:
         infos = self._zip.infolist()
+        if any(info.header_offset < 0 or not info.filename for info in infos):
+            raise ReadFailure("damaged", "the directory of the file is damaged")
         if len(infos) > MAX_ENTRIES:
             raise ReadFailure("archive_too_large", f"the file has more than {MAX_ENTRIES} parts")
         if sum(info.file_size for info in infos) > MAX_TOTAL_BYTES:

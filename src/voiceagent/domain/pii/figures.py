@@ -77,7 +77,12 @@ def runs(view: View) -> tuple[Run, ...]:
         separators = tuple(view.text[left.end : right.start].translate(_BLANKS) for left, right in pairs)
         run = Run(groups, separators, match.group().startswith("+"), match.start())
         tail = view.text[match.end() : match.end() + 1]
-        if tail.isalnum() and tail not in "xX":  # the last group goes on as a word
+        if tail.isalnum() and tail not in "xX" and not _is_even(run):  # the last group goes on as a word
             run = run.part(0, len(groups) - 1) if len(groups) > 1 else run
         found.append(run)
     return tuple(found)
+
+
+def _is_even(run: Run) -> bool:
+    """Several groups of the same length, as on a card: a word that follows without a blank is none of it."""
+    return len(run.groups) > 2 and len(set(run.shape)) == 1

@@ -14,7 +14,7 @@ from voiceagent.domain.pii.lexicon import words as listed
 from voiceagent.domain.pii.spans import Span
 from voiceagent.domain.pii.view import View
 
-_WORD = re.compile(r"[^\W\d_]++(?:['’\-][^\W\d_]++){0,3}")
+_WORD = re.compile(r"(?<!\w)[^\W\d_]++(?:['’\-][^\W\d_]++){0,3}")
 _TITLES = frozenset(
     "mr mrs ms miss mister madam sir dr doctor prof professor rev reverend captain herr herrn frau monsieur madame mademoiselle mme mlle señor señora "
     "señorita sr sra srta don doña signor signore signora signorina dott dottoressa senhor senhora meneer mevrouw".split()
