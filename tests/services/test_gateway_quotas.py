@@ -47,6 +47,16 @@ async def test_one_class_used_up_leaves_the_others() -> None:
         assert all(f'"{name}";q=' in policies for name in ("address", "caller", "tenant", "generate"))
 
 
+async def test_every_answer_says_what_is_left_of_the_scarcest_budget() -> None:
+    async with gateway_rig(quotas=replace(MUCH, read=Rate("read", 0.02, 5), write=Rate("write", 0.5, 3))) as rig:
+        _, headers = await rig.key()
+        told = []
+        for method, path in (*[("GET", "/v1/models")] * 3, ("DELETE", "/v1/files/x"), ("GET", "/v1/models")):
+            async with rig.client.request(method, path, headers=headers) as answer:
+                told.append(answer.headers["ratelimit"])
+        assert told == ['"read";r=4;t=50', '"read";r=3;t=50', '"read";r=2;t=50', '"write";r=2;t=2', '"read";r=1;t=50']
+
+
 async def test_an_organisation_over_its_limit_does_not_stop_another() -> None:
     async with gateway_rig(quotas=replace(MUCH, tenant=Rate("tenant", 0.01, 3))) as rig:
         (_, one), (_, two), (_, other) = await rig.key(), await rig.key(), await rig.key("ten_b")

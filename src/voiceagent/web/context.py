@@ -28,7 +28,7 @@ class RequestContext:
     headers: added to the response unless the route sets them itself (limits, retry times).
 
     recheck: the caller as of now, for what lasts longer than a request; raises Unauthenticated when their rights have gone.
-    grounds: what the authenticator keeps for itself.
+    grounds: what the authenticator keeps for itself.  calls_left: in the scarcest of its budgets.
     """
 
     request_id: str = field(default_factory=new_request_id)
@@ -38,6 +38,7 @@ class RequestContext:
     headers: dict[str, str] = field(default_factory=dict)
     recheck: Callable[[], Awaitable[Principal]] | None = None
     grounds: object = None
+    calls_left: int | None = None
 
 
 def context_of(conn: HTTPConnection) -> RequestContext:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -60,9 +61,18 @@ def _tell_policy(conn: HTTPConnection, rate: Rate) -> None:
         headers["ratelimit-policy"] = f"{told}, {policy}" if told else policy
 
 
+def _tell_left(conn: HTTPConnection, rates: Sequence[Rate], left: Sequence[int]) -> None:
+    """Of all budgets of a call, the one of which least is left: calls now, and seconds until it has one more."""
+    context = context_of(conn)
+    for rate, calls in zip(rates, left, strict=True):
+        if context.calls_left is None or calls < context.calls_left:
+            context.calls_left = calls
+            context.headers["ratelimit"] = f'"{rate.name}";r={calls};t={max(1, math.ceil(1 / rate.per_s))}'
+
+
 def _refusal(conn: HTTPConnection, claim: Claim, wait_s: float) -> RateLimited:
     _tell_policy(conn, claim.rate)
-    context_of(conn).headers["ratelimit"] = f'"{claim.rate.name}";r=0;t={max(1, round(wait_s))}'
+    context_of(conn).headers["ratelimit"] = f'"{claim.rate.name}";r=0;t={max(1, math.ceil(wait_s))}'
     return RateLimited("rate_limited", "Too many calls; slow down.", retry_after_s=wait_s)
 
 
@@ -107,28 +117,34 @@ class Limiter:
         """Take every claim, or none. Raises RateLimited `rate_limited` for the first that has to wait."""
         for claim in claims:
             _tell_policy(conn, claim.rate)
-        for claim, wait_s in zip(claims, await self.waits_s(claims), strict=True):
+        left: list[int] = []
+        for claim, wait_s in zip(claims, await self.waits_s(claims, left), strict=True):
             if wait_s > 0.0:
                 raise _refusal(conn, claim, wait_s)
+        if left:
+            _tell_left(conn, [claim.rate for claim in claims], left)
 
     async def wait_s(self, owner: str, rate: Rate, cost: int = 1) -> float:
         """0.0 when `cost` calls of `owner` are allowed now (and taken), otherwise the seconds until they would be."""
         return (await self.waits_s((Claim(rate, owner, cost),)))[0]
 
-    async def waits_s(self, claims: Sequence[Claim]) -> list[float]:
-        """0.0 for each when all are allowed now (and taken); otherwise nothing was taken, and those above 0.0 would have to wait so long."""
+    async def waits_s(self, claims: Sequence[Claim], left: list[int] | None = None) -> list[float]:
+        """0.0 for each when all are allowed now (and taken); otherwise nothing was taken, and those above 0.0 would have to wait so long.
+
+        left: is given what each budget then still holds, where the shared cache said so.
+        """
         now_s = self._clock.monotonic_s()
         waits_s = [max(0.0, self._refused.get(claim.key, 0.0) - now_s) for claim in claims]
         if any(waits_s):
             return waits_s
         if self._asking is None:
             try:
-                return await self._of_cache(claims)
+                return await self._of_cache(claims, left)
             except Unavailable:
                 self._begin_to_ask()
         return self._of_this_process(claims)
 
-    async def _of_cache(self, claims: Sequence[Claim]) -> list[float]:
+    async def _of_cache(self, claims: Sequence[Claim], left: list[int] | None) -> list[float]:
         takings = [Taking(claim.key, claim.rate.per_s, claim.rate.burst, claim.cost) for claim in claims]
         told = await self._cache.allow(takings)
         for claim, one in zip(claims, told, strict=True):
@@ -136,6 +152,8 @@ class Limiter:
             self._debts.told(claim.key, one)
             if one.wait_s > 0.0 and claim.cost <= 1:
                 self._remember(claim.key, one.wait_s)
+            if left is not None:
+                left.append(max(0, math.floor(claim.rate.burst - one.full_in_s * claim.rate.per_s + 1e-6)))
         return [one.wait_s for one in told]
 
     def _of_this_process(self, claims: Sequence[Claim]) -> list[float]:
