@@ -81,7 +81,7 @@ async def test_an_export_holds_what_is_kept_of_one_person_and_of_nobody_else(hom
     ann, bob = await home.person(), await home.person()
     await home.talks(ann, "ann says 4111", "and this")
     await home.talks(bob, "bob says")
-    await home.uploads(ann, "her text")
+    await home.uploads(ann, "her text of 4111", name="letter 4111.md")
     recording = await home.is_recorded(ann, b"\1\0" * 1_600)
     await home.is_recorded(bob, b"\2\0" * 1_600)
     async with door(home) as client:
@@ -94,7 +94,9 @@ async def test_an_export_holds_what_is_kept_of_one_person_and_of_nobody_else(hom
     assert len(person["keys"]) == len(person["sessions"]) == 1
     (conversation,) = map(json.loads, file.read("conversations.jsonl").splitlines())
     assert [turn["asked"] for turn in conversation["turns"]] == ["ann says [card]", "and this"]
-    assert len(json.loads(file.read("documents.json"))) == 1
+    (document,) = json.loads(file.read("documents.json"))
+    assert document["file_name"] == "letter [card].md" and document["document_id"].startswith("doc_")
+    assert "4111" not in file.read("documents.json").decode()
     sound = file.read(f"recordings/{recording.name}/caller.wav")
     assert sound[:4] == b"RIFF" and sound[44:] == b"\1\0" * 1_600
     assert b"bob" not in answer.content

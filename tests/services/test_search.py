@@ -14,10 +14,12 @@ import pytest
 from starlette.requests import HTTPConnection
 from tests.support.documents_kit import COLLEAGUE, OWNER, STRANGER, DocumentsKit, documents_kit
 
+from voiceagent.apps.privacy import masked
 from voiceagent.documents.parts import DocumentParts
 from voiceagent.documents.retrieval.order import Reranking
 from voiceagent.documents.server import create_documents
 from voiceagent.documents.service import DocumentService
+from voiceagent.documents.worker import DocumentWorker
 from voiceagent.domain.document import Collection, SearchQuery
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import DeadlineExceeded, Misconfigured, Problem, Unavailable
@@ -208,3 +210,14 @@ async def test_a_search_without_time_left_does_not_wait_for_the_reranker(desk: D
     reranker = ScriptedReranker(wanted="lamps")
     assert await Reranking(reranker).ordered("the pump", found, left_s=0.005) == list(found)
     assert reranker.within_s == []
+
+
+async def test_what_is_indexed_and_quoted_has_masks_where_that_is_wanted(tmp_path: Path) -> None:
+    async with documents_kit(tmp_path) as kit:
+        kit.worker = DocumentWorker(replace(kit.parts, masked=masked), name="worker_masking")
+        text = "# Letter of anna@example.com\n\nThe parcel of anna@example.com came back with card 4111 1111 1111 1111."
+        document = await kit.ready("letter.md", text)
+        assert document.title == "Letter of anna@example.com"
+        (passage,) = await kit.service.search(OWNER, SearchQuery("parcel", limit=5, deadline_s=5.0))
+        assert (passage.title, passage.chunk.heading) == ("Letter of [email]", "Letter of [email]")
+        assert "[card]" in passage.chunk.text and "anna" not in passage.chunk.text

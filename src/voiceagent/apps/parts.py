@@ -16,6 +16,7 @@ from voiceagent.apps.custody.contexts import TlsContexts
 from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.keyring import service_keys
 from voiceagent.apps.places import Places
+from voiceagent.apps.privacy import private_part
 from voiceagent.apps.routing.pair import ROUTED, pair
 from voiceagent.apps.settings import Settings
 from voiceagent.domain.identity import Principal
@@ -115,9 +116,9 @@ class Parts:
     async def _open_url(self, name: str, url: str) -> Any:
         threads = self.settings.models.threads
         own = self._store_parts() if name == "store" else {}
-        self._open[name] = await opened(
-            name.partition("_")[0], url, models=self.models, threads=threads, clock=self.clock, keys=self.keys, **own
-        )
+        port = name.partition("_")[0]
+        part = await opened(port, url, models=self.models, threads=threads, clock=self.clock, keys=self.keys, **own)
+        self._open[name] = private_part(self.settings, port, url, part)
         return self._open[name]
 
     def _store_parts(self) -> dict[str, object]:
@@ -225,7 +226,7 @@ class Parts:
 
     @property
     def llms(self) -> tuple[LanguageModel, ...]:
-        """The language model and, if there is one, its fall-back."""
+        """The language model and, if there is one, its fall-back; behind pseudonyms where the settings want that."""
         return tuple(self._open[name] for name in ("llm", "llm_fallback") if name in self._open)
 
     @property

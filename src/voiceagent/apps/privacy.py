@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+from voiceagent.adapters.embed.private import PrivateEmbedder
 from voiceagent.adapters.llm.private import PrivateModel
+from voiceagent.adapters.rerank.private import PrivateReranker
 from voiceagent.apps.first_start import write_secret
 from voiceagent.apps.settings import Settings
 from voiceagent.domain.erasure import SubjectNames
 from voiceagent.domain.pii.replace import replace
 from voiceagent.domain.pii.spans import STRUCTURED, Kind
 from voiceagent.engine.privacy import TurnPseudonyms
+from voiceagent.kit.calls.outbound import is_loopback
 from voiceagent.kit.crypto import random_token
 from voiceagent.kit.errors import Misconfigured
 from voiceagent.ports.llm import LanguageModel
@@ -52,6 +57,24 @@ def subject_names(settings: Settings) -> SubjectNames:
 def private_model(settings: Settings, model: LanguageModel) -> LanguageModel:
     """The model, behind pseudonyms when prompts are to be redacted and it is not on this machine."""
     return PrivateModel(model) if "prompts" in settings.privacy.redact and not model.capabilities.local else model
+
+
+def private_part(settings: Settings, kind: str, url: str, part: Any) -> Any:
+    """What `url` opened; when prompts are to be redacted and it is not on this machine, behind pseudonyms (language models) or masks
+    (embeddings, reranking). Recognition and speech are not prompts: they hear and say what they must."""
+    if kind == "llm":
+        return private_model(settings, part)
+    if "prompts" not in settings.privacy.redact or not _is_elsewhere(url):
+        return part
+    if kind == "embed":
+        return PrivateEmbedder(part)
+    return PrivateReranker(part) if kind == "rerank" else part
+
+
+def _is_elsewhere(url: str) -> bool:
+    parts = urlsplit(url)
+    passes_on = parse_qs(parts.query).get("local") == ["0"]
+    return "+http" in parts.scheme and (passes_on or not is_loopback(parts.hostname or ""))
 
 
 def turn_pseudonyms(settings: Settings) -> TurnPseudonyms | None:

@@ -67,7 +67,7 @@ class Ingest:
         )
         await progress(document, _PARSED_SHARE)
         pieces, described = await _TEXT.run(self._prepared, parsed, document.file_name)
-        title = str(described["title"])
+        title = (self._parts.masked or str)(str(described["title"]))  # of what is found; the document keeps its own
         vectors = await self._vectors(
             self._parts.embedder, title, pieces, lambda share: progress(document, _PARSED_SHARE + 0.8 * share)
         )
@@ -80,7 +80,7 @@ class Ingest:
         kept = {name: document.metadata[name] for name in _KEPT_METADATA if name in document.metadata}
         ready = replace(
             document,
-            title=title,
+            title=str(described["title"]),
             state="ready",
             progress=1.0,
             failure_code=None,
@@ -94,7 +94,7 @@ class Ingest:
             updated_at=self._parts.clock.now(),
         )
         await self._parts.blobs.put(text_blob(tenant_id, document), packed(parsed))
-        entry = _entry(ready, parsed, pieces)
+        entry = _entry(replace(ready, title=title), parsed, pieces)
         await self._keep_searched(tenant_id, document, entry, vectors)
         await self._put(tenant_id, self._parts.spaces.current, entry, vectors)
         return ready

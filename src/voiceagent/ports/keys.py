@@ -81,10 +81,11 @@ class Rewrapped(Protocol):
 class Seals(Protocol):
     """The keys of the rows of a tenant, in one transaction."""
 
-    async def rewrap(self, *, old_key_id: str, limit: int) -> int:
-        """Put at most `limit` row keys that `old_key_id` wraps under the tenant's active key; how many. 0: nothing is under it.
+    async def rewrap(self, *, old_key_id: str, limit: int, after: str = "") -> tuple[int, str]:
+        """Put at most `limit` row keys that `old_key_id` wraps under the tenant's active key; how many, and the place to go on `after`.
 
-        Rows stay readable throughout, and what is stored meanwhile is not touched. Idempotent: it may stop anywhere and begin again.
+        after: "" begins anew. 0 rows: nothing beyond that place is under the old key. Rows stay readable throughout, and what is stored
+        meanwhile is not touched. Idempotent: it may stop anywhere and begin again.
         """
         ...
 

@@ -58,7 +58,7 @@ class _Sink(io.RawIOBase):
 async def exported(
     parts: RightsParts, tenant_id: str, subject: str, words: Words | None = None
 ) -> AsyncIterator[bytes]:
-    """The pieces of the ZIP file. words: what texts of turns go through, None for as they are."""
+    """The pieces of the ZIP file. words: what texts of turns and all that is told of documents go through, None for as they are."""
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("README.txt", README)
@@ -66,7 +66,7 @@ async def exported(
             file.writestr("person.json", _json(await _person(work, subject)))
             documents = await work.traces.documents(subject, limit=DOCUMENTS)
             ids = await work.traces.conversations(subject, limit=CONVERSATIONS)
-        file.writestr("documents.json", _json([asdict(one) for one in documents]))
+        file.writestr("documents.json", _json([_through(words, asdict(one)) for one in documents]))
         yield sink.taken()
         lines = []
         for conversation_id in ids:
@@ -107,10 +107,24 @@ async def _conversation(
     async with parts.store.begin(tenant_id, read_only=True) as work:
         conversation = asdict(await work.conversations.get(conversation_id))
         turns = [asdict(one) for one in await work.conversations.turns(conversation_id, last=TURNS)]
-    if words is not None:
-        for turn in turns:
-            turn |= {name: words(turn[name]) for name in ("asked", "answer", "heard")}
-    return conversation | {"turns": turns}
+    told: dict[str, Any] = _through(words, conversation | {"turns": turns})
+    return told
+
+
+def _through(words: Words | None, value: Any) -> Any:
+    """The value with every text in it, at any depth, as `words` has it, but ids and hashes."""
+    if words is None:
+        return value
+    if isinstance(value, str):
+        return words(value)
+    if isinstance(value, dict):
+        return {name: inner if _is_name(name) else _through(words, inner) for name, inner in value.items()}
+    return [_through(words, inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _is_name(field: str) -> bool:
+    """Whether a field holds what we made, by which things are told apart."""
+    return field.endswith(("_id", "_ids", "sha256"))
 
 
 def _json(value: object) -> str:

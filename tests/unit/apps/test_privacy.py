@@ -12,9 +12,22 @@ import pytest
 import structlog
 from pydantic import ValidationError
 
+from voiceagent.adapters.embed.private import PrivateEmbedder
+from voiceagent.adapters.llm.openai_url import server_at
 from voiceagent.adapters.llm.private import PrivateModel
 from voiceagent.adapters.llm.scripted import ECHO, ScriptedLlm
-from voiceagent.apps.privacy import SECRET_FILE, log_redaction, masked_for_logs, private_model, turn_pseudonyms
+from voiceagent.adapters.providers.pool import ANYBODY
+from voiceagent.adapters.rerank.private import PrivateReranker
+from voiceagent.apps.config.layers import load
+from voiceagent.apps.parts import Parts
+from voiceagent.apps.privacy import (
+    SECRET_FILE,
+    log_redaction,
+    masked_for_logs,
+    private_model,
+    private_part,
+    turn_pseudonyms,
+)
 from voiceagent.apps.settings import DataSettings, PrivacySettings, Settings
 from voiceagent.kit.errors import Misconfigured
 from voiceagent.kit.log import configure_logging
@@ -47,6 +60,72 @@ def test_models_elsewhere_get_pseudonyms_those_here_do_not(tmp_path: Path) -> No
     assert private_model(settings, here) is here
     assert isinstance(private_model(settings, elsewhere()), PrivateModel)
     assert log_redaction(settings) is None
+
+
+class Seeing:
+    """An embedder and a reranker that keep what they are sent."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    async def embed(self, texts: tuple[str, ...], *, query: bool = False) -> tuple[tuple[float, ...], ...]:
+        self.seen += texts
+        return tuple((1.0,) for _ in texts)
+
+    async def scores(self, question: str, texts: tuple[str, ...], *, within_s: float) -> tuple[float, ...]:
+        assert 0 < within_s <= 5.0
+        self.seen += (question, *texts)
+        return tuple(1.0 for _ in texts)
+
+
+FAR = "+https://models.example.org/v1?model=m&dimensions=1"
+NEAR = "+http://127.0.0.1:9/v1?model=m&dimensions=1"
+
+
+async def test_embeddings_and_reranking_elsewhere_get_masks(tmp_path: Path) -> None:
+    settings, part = having(tmp_path, "prompts"), Seeing()
+    text = "Write to anna@example.com, card 4111 1111 1111 1111."
+    for url in ("openai" + FAR, "openai" + NEAR + "&local=0"):
+        embedder = private_part(settings, "embed", url, part)
+        assert await embedder.embed((text, text * 60)) == ((1.0,), (1.0,))
+    for url in ("rerank" + FAR, "tei" + NEAR + "&local=0"):
+        assert await private_part(settings, "rerank", url, part).scores(text, (text,), within_s=5.0) == (1.0,)
+    assert len(part.seen) == 8
+    assert not [one for one in part.seen if "anna" in one or "4111" in one or "[card]" not in one]
+
+
+def test_embeddings_here_or_unasked_stay_as_they_are(tmp_path: Path) -> None:
+    part = Seeing()
+    for settings, url in (
+        (having(tmp_path, "prompts"), "openai" + NEAR),
+        (having(tmp_path, "prompts"), "minilm:///"),
+        (having(tmp_path, "logs"), "openai" + FAR),
+    ):
+        assert private_part(settings, "embed", url, part) is part
+        assert private_part(settings, "rerank", url, part) is part
+
+
+def test_a_model_server_here_that_passes_on_counts_as_elsewhere() -> None:
+    url = "openai+http://127.0.0.1:9/v1?model=m"
+    assert server_at(url).capabilities.local
+    assert not server_at(url + "&local=0").capabilities.local
+
+
+async def test_all_that_a_process_asks_elsewhere_is_behind_pseudonyms_or_masks(tmp_path: Path) -> None:
+    urls = {
+        "llm.url": "openai+https://models.example.org/v1?model=m",
+        "embed.url": "openai" + FAR,
+        "rerank.url": "rerank" + FAR,
+    }
+    told = urls | {"data.dir": str(tmp_path), "privacy.redact": "prompts"}
+    parts = Parts(load(environment={}, flags=told).settings, apart=False)
+    await parts.open("llm", "embed", "rerank")
+    try:
+        assert isinstance(parts.llms[0], PrivateModel)
+        assert isinstance(parts.rerank, PrivateReranker)
+        assert [type(seat.part) for seat in parts.pools["embed"].serving(ANYBODY)] == [PrivateEmbedder]
+    finally:
+        await parts.close()
 
 
 def test_an_unknown_sink_is_refused() -> None:

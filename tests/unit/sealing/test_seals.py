@@ -291,8 +291,14 @@ async def test_a_rotation_that_was_stopped_goes_on(house: House) -> None:
     store, blobs = house.store(keys), house.blobs(keys)
     turns = await filled(store, A, 10)
     await keys.rotate(A)
+    old_key_id = min((await keys.of(A)).keys)
     async with store.begin(A) as work:
-        assert await work.seals.rewrap(old_key_id=min((await keys.of(A)).keys), limit=4) == 4
+        moved, place = await work.seals.rewrap(old_key_id=old_key_id, limit=4)
+        assert (moved, place) == (4, "turns/turn_00003")
+    async with store.begin(A) as work:
+        moved, place = await work.seals.rewrap(old_key_id=old_key_id, limit=2, after="turns/turn_00005")
+        assert (moved, place) == (2, "turns/turn_00007")  # what comes before the place is not looked at
+        assert await work.seals.rewrap(old_key_id=old_key_id, limit=9, after="repeats/") == (0, "repeats/")
     assert await read(store, A) == turns  # half under the old one, half under the new one
 
     async def waited(seconds: float) -> None:

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from voiceagent.kit.calls.outbound import Outbound, address_of
+from voiceagent.kit.calls.outbound import Outbound, is_loopback
 from voiceagent.kit.errors import Misconfigured
 from voiceagent.ports.llm import LlmCapabilities
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_KNOWN = {"model", "key_env", "key_file", "context", "tools", "concurrency"}
+_KNOWN = {"model", "key_env", "key_file", "context", "tools", "concurrency", "local"}
 _AZURE = _KNOWN - {"model"} | {"deployment", "api_version"}
 
 
@@ -41,9 +40,10 @@ class OpenAiServer:
 
 
 def server_at(url: str, *, api_key: str = "", outbound: Outbound | None = None) -> OpenAiServer:
-    """`openai+http[s]://host/v1?model=NAME[&key_env=VAR|&key_file=PATH][&context=N][&tools=1][&concurrency=N]`, or Azure's
+    """`openai+http[s]://host/v1?model=NAME[&key_env=VAR|&key_file=PATH][&context=N][&tools=1][&concurrency=N][&local=0]`, or Azure's
     `azure+https://NAME.openai.azure.com?deployment=NAME&api_version=2024-10-21` with the same options.
 
+    local=0: the server is on this machine, but passes on what it is told (a proxy of models elsewhere).
     api_key: instead of key_env and key_file. outbound: an address that it refuses raises InvalidInput `address_refused`.
     Raises Misconfigured `llm_url` or `llm_credentials`.
     """
@@ -67,16 +67,11 @@ def server_at(url: str, *, api_key: str = "", outbound: Outbound | None = None) 
         model=model,
         context_tokens=_number(query, "context", 8192),
         tools=query.get("tools", "0") == "1",
-        local=_is_loopback(parts.hostname),
+        local=is_loopback(parts.hostname) and query.get("local") != "0",
         concurrency=_number(query, "concurrency", 16),
     )
     key = api_key or _api_key(query)
     return OpenAiServer(base_url, capabilities, key, api_version=version, outbound=outbound)
-
-
-def _is_loopback(host: str) -> bool:
-    address = address_of(host)
-    return host in _LOOPBACK or (address is not None and address.is_loopback)
 
 
 def _number(query: dict[str, str], name: str, default: int) -> int:

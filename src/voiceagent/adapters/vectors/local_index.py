@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from voiceagent.adapters.vectors import local_tables as tables
 from voiceagent.adapters.vectors.fusion import fuse
 from voiceagent.adapters.vectors.local_matrix import Bools, Ints, VectorMatrix
+from voiceagent.adapters.vectors.local_scrub import scrub_words
 from voiceagent.adapters.vectors.local_sqlite import Connection
 from voiceagent.adapters.vectors.local_upgrade import ready_file
 from voiceagent.adapters.vectors.local_words import ROW_BUDGET, match_expression, terms
@@ -75,10 +76,15 @@ class LocalIndex:
             return tables.remove_document(writer, document_id)
 
     def scrub(self) -> None:
-        """Overwrite what deleted documents left: words in the full-text index, pages in the write-ahead log."""
+        """Overwrite what deleted documents left: words in the full-text index, gaps in pages, pages in the write-ahead log.
+
+        Takes the memory of a second index for a moment, and keeps changes (not searches) waiting.
+        """
         with self._transaction() as writer:
-            writer.execute("INSERT INTO words (words) VALUES ('optimize')")  # one segment, without what was deleted
+            has_changed = scrub_words(writer)
         with self._changing:
+            if has_changed:  # secure_delete leaves copies of rows that were moved between pages
+                self._writer.execute("VACUUM")
             self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def drop_model(self, model: str) -> None:

@@ -117,11 +117,16 @@ def put_document(connection: Connection, document: IndexedDocument, chunks: Iter
         f"INSERT INTO chunks ({CHUNK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 (fixed names)
         [(row, *_values(chunk)) for row, chunk in zip(rows, wanted, strict=True)],
     )
+    put_words(connection, [(row, document.title, one.heading, one.text) for row, one in zip(rows, wanted, strict=True)])
+    return rows
+
+
+def put_words(connection: Connection, chunks: Iterable[tuple[int, str, str, str]]) -> None:
+    """Make chunks findable by their words inside the open transaction: row, title of the document, heading, text."""
     connection.executemany(
         "INSERT INTO words (rowid, title, heading, text) VALUES (?, ?, ?, ?)",
-        [(row, *_words(document.title, chunk.heading, chunk.text)) for row, chunk in zip(rows, wanted, strict=True)],
+        [(row, *_words(title, heading, text)) for row, title, heading, text in chunks],
     )
-    return rows
 
 
 def number_of(connection: Connection, document_id: str) -> int | None:

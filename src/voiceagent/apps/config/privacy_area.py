@@ -26,8 +26,9 @@ class PrivacySettings(Area):
 
     redact: Sinks = Field(
         ("logs",),
-        description="Where it is replaced, comma-separated: logs (masks), transcripts (turns are stored with pseudonyms), prompts (models "
-        "elsewhere see pseudonyms; answers get the words back), exports and index (masks). Empty: nowhere.",
+        description="Where it is replaced, comma-separated: logs (masks), transcripts (turns are stored with pseudonyms), prompts (language "
+        "models elsewhere see pseudonyms, and answers get the words back; embeddings and reranking elsewhere see masks), exports and index "
+        "(masks). A server of this machine that passes on what it is told is elsewhere with local=0 in its URL. Empty: nowhere.",
     )
     bleep: bool = Field(
         False,

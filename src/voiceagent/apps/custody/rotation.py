@@ -27,7 +27,9 @@ async def rotate(
     count = 0
     for old_key_id in sorted(set(known.keys) - {known.active.key_id}):
         count += sum([await place.rewrap(tenant_id, old_key_id=old_key_id) for place in places])
-        while moved := await _rows(store, tenant_id, old_key_id):
+        while moved := await _rows(
+            store, tenant_id, old_key_id
+        ):  # once more from the beginning, until nothing was left
             count += moved
         await keys.retire(tenant_id, old_key_id)
     return count
@@ -53,5 +55,10 @@ async def _under_newest(store: Store, keys: RootKeys) -> int:
 
 
 async def _rows(store: Store, tenant_id: str, old_key_id: str) -> int:
-    async with store.begin(tenant_id) as work:
-        return await work.seals.rewrap(old_key_id=old_key_id, limit=ROWS_AT_A_TIME)
+    """How many, from the first row to the last, some a transaction."""
+    count, moved, after = 0, 1, ""
+    while moved:
+        async with store.begin(tenant_id) as work:
+            moved, after = await work.seals.rewrap(old_key_id=old_key_id, limit=ROWS_AT_A_TIME, after=after)
+        count += moved
+    return count

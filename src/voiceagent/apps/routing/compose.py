@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from voiceagent.apps.parts import Parts
-from voiceagent.apps.privacy import private_model
 from voiceagent.apps.routing.follow import follower, ledger, opener
 from voiceagent.apps.routing.pair import FIRST_PRIORITY
 from voiceagent.apps.settings import Settings
@@ -22,8 +21,7 @@ def routing(parts: Parts) -> tuple[Router, Registry]:
     router = Router(clock=parts.clock, policy=settings.routing.policy, ledger=spending)
     open_model = opener(parts)
     for position, (url, llm) in enumerate(zip(llm_urls(settings), parts.llms, strict=True)):
-        model = private_model(settings, llm)
-        router.put(_named(url, model, FIRST_PRIORITY + position), model, open_model)
+        router.put(_named(url, llm, FIRST_PRIORITY + position), llm, open_model)
     return router, follower(parts, {"llm": router, **parts.pools}, spending)
 
 

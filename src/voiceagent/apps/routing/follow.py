@@ -8,7 +8,7 @@ from typing import Any
 from voiceagent.adapters.providers.pool import Pool
 from voiceagent.apps.build import opened
 from voiceagent.apps.parts import Parts
-from voiceagent.apps.privacy import private_model
+from voiceagent.apps.privacy import private_part
 from voiceagent.apps.routing.pair import ROUTED, pair
 from voiceagent.apps.settings import Settings
 from voiceagent.domain.provider import Budget, Kind, Provider, provider_of
@@ -63,7 +63,7 @@ def opener(parts: Parts) -> OpenPart:
         part = await opened(
             provider.kind, provider.url, models=parts.models, api_key=key, outbound=allowed, clock=parts.clock, **own
         )
-        return private_model(settings, part) if provider.kind == "llm" else part
+        return private_part(settings, provider.kind, provider.url, part)
 
     return open_part
 

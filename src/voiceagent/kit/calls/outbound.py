@@ -101,6 +101,12 @@ def address_of(host: str) -> Address | None:
         return None
 
 
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine, by its usual name or any address of it."""
+    address = address_of(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
+
+
 def _network(one: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     try:
         return ipaddress.ip_network(one, strict=False)
