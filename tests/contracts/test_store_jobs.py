@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.contracts.test_store import postgresql_database, tenant
@@ -151,3 +152,25 @@ async def test_work_that_another_has_taken_over_is_stopped_and_gives_nothing_bac
             await asyncio.sleep(3600)
     assert caught.value.code == "lease_lost"
     assert (await stored(store, job)).given_back == 0
+
+
+async def test_what_the_body_does_after_it_has_completed_the_job_is_not_cut_off(store: Store, job: Job) -> None:
+    mine = await claimed(store, job)
+    assert mine is not None
+    beats, heartbeat = asyncio.Event(), store.queue.heartbeat
+
+    async def noted(*arguments: Any, **options: Any) -> bool:
+        held = await heartbeat(*arguments, **options)
+        if not held:
+            beats.set()
+        return held
+
+    store.queue.heartbeat = noted  # type: ignore[method-assign]
+    async with leased(store, mine, 0.05):
+        async with store.begin(job.tenant_id) as unit:
+            await unit.jobs.complete(mine)
+        async with asyncio.timeout(10):
+            await beats.wait()
+        for _ in range(3):
+            await stored(store, job)
+    assert (await stored(store, job)).state == "done"

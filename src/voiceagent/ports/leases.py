@@ -36,8 +36,9 @@ async def leased(store: Store, job: Job, lease_s: float) -> AsyncIterator[None]:
             except Problem:
                 continue  # the lease still runs; the next beat may reach the store
             if not held and work is not None:
-                lost = True
-                work.cancel()
+                if not await _is_done(store, job):
+                    lost = True
+                    work.cancel()
                 return
 
     scope = TaskScope("lease")
@@ -52,6 +53,16 @@ async def leased(store: Store, job: Job, lease_s: float) -> AsyncIterator[None]:
         raise Conflict("lease_lost", "another worker has taken over this job") from None
     finally:
         await scope.close(within_s=1.0)
+
+
+async def _is_done(store: Store, job: Job) -> bool:
+    """Whether this very claim has completed the job: what the body still does after that is nobody else's."""
+    try:
+        async with store.begin(job.tenant_id, read_only=True) as work:
+            now = await work.jobs.get(job.job_id)
+    except Problem:
+        return False
+    return now.state == "done" and now.attempt == job.attempt
 
 
 async def _give_back(store: Store, job: Job) -> None:
