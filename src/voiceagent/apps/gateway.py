@@ -19,6 +19,7 @@ from voiceagent.gateway.identity.callers import GatewayRates
 from voiceagent.gateway.identity.oidc import OidcOptions
 from voiceagent.gateway.link import LinkOptions
 from voiceagent.gateway.parts import GatewayParts
+from voiceagent.gateway.passing.entrance import Doors
 from voiceagent.gateway.quotas import QuotaRates
 from voiceagent.gateway.routes_proxied import FORWARDED
 from voiceagent.gateway.server import create_gateway
@@ -44,6 +45,7 @@ def listener(parts: Parts, find: Find | None = None) -> Listener:
             app=parts.app_options(origins(settings)),
             quotas=quotas(limits),
             hooks=hooks(settings),
+            doors=Doors(settings.server.hosts, settings.server.proxies),
             rates=GatewayRates(caller=Rate("caller", limits.requests_per_s, limits.request_burst)),
             least_gateways=limits.gateways,
             link=LinkOptions(probes=parts.apart, find=find, tls=parts.tls.caller),

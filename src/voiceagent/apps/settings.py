@@ -72,6 +72,13 @@ class ServerSettings(Area):
         description="Bearer token with which a metrics scraper may read /metrics of every server. Empty: none may.",
     )
     allowed_origins: Strings = Field((), description="Further browser origins that may open a socket, comma-separated.")
+    hosts: Strings = Field(
+        (), description="Names under which the gateway is called, *.name for all below one. Empty: any name."
+    )
+    proxies: Strings = Field(
+        (),
+        description="Addresses and networks of proxies in front of the gateway, whose X-Forwarded-For and -Proto hold. Empty: those are ignored.",
+    )
     drain_s: float = Field(10.0, ge=0, le=600, description="Seconds that open conversations get to end at shutdown.")
     retire_s: float = Field(
         2.0,

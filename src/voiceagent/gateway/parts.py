@@ -17,6 +17,7 @@ from voiceagent.gateway.identity.second_factors import AuthenticatorApps
 from voiceagent.gateway.identity.sessions import Sessions
 from voiceagent.gateway.identity.tickets import Tickets
 from voiceagent.gateway.link import LinkOptions, Links
+from voiceagent.gateway.passing.entrance import Doors
 from voiceagent.gateway.quotas import QuotaRates, Quotas
 from voiceagent.gateway.replicas import Replicas
 from voiceagent.gateway.shaping.hooks import Hooks
@@ -50,6 +51,7 @@ class GatewayParts:
     least_gateways: int = 1
     event_log: Callable[[], Awaitable[EventLog]] | None = None
     hooks: Hooks = field(default_factory=Hooks)
+    doors: Doors = field(default_factory=Doors)
 
 
 @dataclass(frozen=True, slots=True)

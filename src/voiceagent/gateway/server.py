@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 from voiceagent.gateway import routes_audit, routes_events, routes_health, routes_limits
 from voiceagent.gateway.denials import Denials
@@ -19,6 +20,7 @@ from voiceagent.gateway.identity.tickets import Tickets
 from voiceagent.gateway.link import Links
 from voiceagent.gateway.open_calls import OpenCalls
 from voiceagent.gateway.parts import Gateway, GatewayParts
+from voiceagent.gateway.passing.entrance import Entrance, behind
 from voiceagent.gateway.quotas import Quotas
 from voiceagent.gateway.replicas import Replicas
 from voiceagent.gateway.routes_proxied import add_proxied
@@ -81,6 +83,10 @@ def create_gateway(parts: GatewayParts) -> FastAPI:
         lifespan=_running,
         options=parts.app,
     )
+    # inside the edge, which logs every refusal
+    app.user_middleware.insert(1, Middleware(Entrance, hosts=parts.doors.hosts))
+    if parts.doors.proxies:
+        app.user_middleware.insert(1, Middleware(behind, proxies=parts.doors.proxies))
     app.state.gateway = gateway
     app.state.once = Once(store)
     app.state.denied = Denials(parts.store, gateway.clock).note

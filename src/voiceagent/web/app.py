@@ -11,18 +11,19 @@ from typing import Any, TypeVar
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
-from voiceagent.kit.errors import Problem
+from voiceagent.kit.errors import Forbidden, Problem
 from voiceagent.web.auth import Authenticator, check_permissions
 from voiceagent.web.context import context_of
 from voiceagent.web.edge import Edge
 from voiceagent.web.health import add_health
-from voiceagent.web.problems import answer_exception
+from voiceagent.web.problems import answer_exception, problem_response
 from voiceagent.web.repeats.once import HEADER as IDEMPOTENCY_KEY
 from voiceagent.web.repeats.once import Once, Way
 from voiceagent.web.strict_json import strict_loads
@@ -136,16 +137,45 @@ async def _checked_lifespan(inner: Lifespan | None, app: FastAPI) -> AsyncIterat
             yield
 
 
+class _Cors(CORSMiddleware):
+    """Starlette's, which would refuse pages of other origins in plain text."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        answer = super().preflight_response(request_headers)
+        if answer.status_code < 400:
+            return answer
+        conn = HTTPConnection({"type": "http", "path": "", "headers": []})
+        refusal = problem_response(
+            conn, Forbidden("origin_not_allowed", "Pages of this origin may not call; the operator can allow it.")
+        )
+        refusal.headers["vary"] = answer.headers["vary"]
+        return refusal
+
+
 def _middleware(name: str, options: AppOptions) -> list[Middleware]:
     layers = [Middleware(Edge, service=name)]
     if options.cors_origins:
         cors = Middleware(
-            CORSMiddleware,
+            _Cors,
             allow_origins=list(options.cors_origins),
             allow_credentials=True,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["authorization", "content-type", "if-match", "last-event-id", "x-csrf-token"],
-            expose_headers=["x-request-id", "retry-after", "etag", "ratelimit", "ratelimit-policy"],
+            allow_headers=[
+                "authorization",
+                "content-type",
+                "if-match",
+                "last-event-id",
+                "x-csrf-token",
+                IDEMPOTENCY_KEY,
+            ],
+            expose_headers=[
+                "x-request-id",
+                "retry-after",
+                "etag",
+                "ratelimit",
+                "ratelimit-policy",
+                "idempotency-replayed",
+            ],
             max_age=600,
         )
         layers.append(cors)

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 from uvicorn.protocols.utils import ClientDisconnected
 
-from voiceagent.kit.errors import InvalidInput, TooLarge
+from voiceagent.kit.errors import InvalidInput, TooLarge, Unsupported
 from voiceagent.kit.log import KnownEvents
 from voiceagent.kit.telemetry import counter, histogram
 from voiceagent.web.auth import check_permissions
@@ -94,6 +94,8 @@ class _Exchange:
     async def _limited_receive(self) -> Message:
         if self._body_ended:
             return await self._receive()  # the wait for the caller to leave has no bound
+        if not self._received_bytes:
+            self._check_encoding()
         message = await self._piece_in_time()
         self._body_ended = not message.get("more_body", False)
         if message["type"] == "http.request":
@@ -116,6 +118,12 @@ class _Exchange:
             raise SlowBody("body_too_slow", "The body came too slowly.") from error
         self._waited_s += time.perf_counter() - began_s
         return message
+
+    def _check_encoding(self) -> None:
+        """A compressed body may be a thousand times larger than its limit: none is taken."""
+        encodings = [value for name, value in self._scope["headers"] if name == b"content-encoding"]
+        if any(value.strip().lower() not in (b"", b"identity") for value in encodings):
+            raise Unsupported("encoding_not_taken", "Bodies are taken as they are, not compressed.")
 
     def _announced_bytes(self) -> int:
         for name, value in self._scope["headers"]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from starlette.requests import HTTPConnection
 
@@ -17,6 +18,7 @@ from voiceagent.kit.errors import Forbidden, Unauthenticated
 from voiceagent.web.context import context_of
 from voiceagent.web.limits import Claim, Limiter, Rate
 
+_LONGEST_ADDRESS = 64
 _SUBPROTOCOL_KEY = "openai-insecure-api-key."
 
 
@@ -125,5 +127,15 @@ def _credentials(conn: HTTPConnection) -> list[str]:
 
 def address_of(conn: HTTPConnection) -> str:
     """The network address of the peer; IPv6 by its /64, which is what one customer gets."""
-    host = conn.client.host if conn.client is not None else "unknown"
-    return ":".join(host.split(":")[:4]) if host.count(":") > 1 else host
+    return _network_of(conn.client.host) if conn.client is not None else "unknown"
+
+
+@lru_cache(maxsize=4096)
+def _network_of(host: str) -> str:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host[:_LONGEST_ADDRESS]  # what a proxy in front said
+    if isinstance(address, ipaddress.IPv4Address):
+        return host
+    return str(address.ipv4_mapped or ipaddress.ip_network((int(address) >> 64 << 64, 64)))
