@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from voiceagent.domain.document import Passage
-from voiceagent.engine.grounding.sentences import sentences
+from voiceagent.engine.grounding.lines import plain, tellings
 from voiceagent.engine.grounding.tongues.english import ENGLISH
 from voiceagent.engine.grounding.tongues.tongue import Tongue
 from voiceagent.engine.grounding.words import content, rarity
@@ -44,12 +44,14 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A sentence that may answer. passage: index among the passages; start and end are offsets in that passage's text."""
+    """A sentence that may answer. passage: index among the passages; start and end are offsets in that passage's text.  text: what stands
+    there.  said: as it is told, a row of a table with the names of its columns."""
 
     passage: int
     start: int
     end: int
     text: str
+    said: str
     features: Features
 
     @property
@@ -75,6 +77,7 @@ class _Sentence:
     start: int
     end: int
     text: str
+    said: str
     stems: tuple[str, ...]
 
 
@@ -85,7 +88,7 @@ def candidates(question: str, passages: Sequence[Passage], tongue: Tongue = ENGL
     weights = rarity((one.stems for text in texts for one in text), asked)
     best = max((passage.score for passage in passages), default=0.0)
     found = [
-        Evidence(one.passage, one.start, one.end, one.text, features)
+        Evidence(one.passage, one.start, one.end, one.text, one.said, features)
         for passage, text in zip(passages, texts, strict=True)
         for one, features in _judged(
             asked, weights, set(content(_about(passage), tongue)), text, _rank(passage.score, best)
@@ -104,8 +107,10 @@ def _about(passage: Passage) -> str:
 
 def _split(index: int, passage: Passage, tongue: Tongue) -> Iterator[_Sentence]:
     text = passage.chunk.text
-    for start, end in sentences(text):
-        yield _Sentence(index, start, end, text[start:end], tuple(content(text[start:end], tongue)))
+    known = {plain(name) for name in (passage.title, *passage.chunk.heading.split(" > "))}
+    for one in tellings(text, known, begins=passage.chunk.start == 0):
+        stems = tuple(content(one.said, tongue))
+        yield _Sentence(index, one.start, one.end, text[one.start : one.end], one.said, stems)
 
 
 def _judged(
@@ -116,7 +121,7 @@ def _judged(
     pairs = set(pairwise(asked))
     for at, one in enumerate(text):
         own = set(one.stems)
-        near = own | about | (set(text[at - 1].stems) if at and _POINTS_BACK.match(one.text) else set())
+        near = own | about | (set(text[at - 1].stems) if at and _POINTS_BACK.match(one.said) else set())
         together = pairs.intersection(pairwise(one.stems))
         yield (
             one,

@@ -93,6 +93,6 @@ def _told(best: Evidence, found: Retrieved, *, spoken: bool, tongue: Tongue) -> 
     )
     return (
         ReplyText(introduced(passage, page, spoken=spoken, tongue=tongue)),
-        ReplyText(quoted(best.text)),
+        ReplyText(quoted(best.said)),
         ReplyCitation(citation),
     )

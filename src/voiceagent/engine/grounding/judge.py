@@ -70,7 +70,7 @@ class Judge:
             return None
         try:
             async with asyncio.timeout(within_s):
-                asked, *vectors = await self._embedder.embed((question, *(one.text for one in found)), query=True)
+                asked, *vectors = await self._embedder.embed((question, *(one.said for one in found)), query=True)
         except (Problem, TimeoutError) as error:
             _log.warning("evidence_by_words_only", error=type(error).__name__)
             return None
