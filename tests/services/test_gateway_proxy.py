@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
+import struct
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -343,3 +345,36 @@ async def test_a_read_from_a_process_that_hangs_is_answered_by_another() -> None
         _, headers = await probing.key()
         async with asyncio.timeout(20), probing.client.get("/v1/models", headers=headers) as answer:
             assert answer.status == 200
+
+
+@contextlib.asynccontextmanager
+async def cutting(asked: list[str], *, reset: bool) -> AsyncIterator[str]:
+    """A service that takes a request and cuts the connection; asked: the methods that came."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        asked.append(head.partition(b" ")[0].decode())
+        if reset:  # closed with what was not read, or told to: the peer hears of a reset, not of an end
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize(
+    ("method", "path", "tries"),
+    [("GET", "/v1/models", 2), ("PUT", "/api/v1/agents/x", 1), ("DELETE", "/api/v1/agents/x", 1), ("POST", "/api/v1/agents", 1)],
+)  # fmt: skip
+async def test_a_call_that_is_cut_is_sent_again_once_and_only_when_it_reads(
+    rig: Rig, method: str, path: str, tries: int, reset: bool
+) -> None:
+    asked: list[str] = []
+    async with cutting(asked, reset=reset) as one, cutting(asked, reset=reset) as two:
+        rig.app.state.gateway.links.to("engine").move_to((one, two))
+        _, headers = await rig.key()
+        async with rig.client.request(method, path, headers=headers) as answer:
+            assert await problem_of(answer) == (503, "service_unavailable")
+    assert asked == [method] * tries

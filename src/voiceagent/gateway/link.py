@@ -72,6 +72,8 @@ class Links:
             max_line_size=32 * 1024,
             max_field_size=32 * 1024,
         ) as client:
+            # aiohttp would send reads, changes and removals a second time by itself; which calls may be is said in proxy.py, within a budget
+            client._retry_connection = False
             self._client = client
             for upstreams in self._upstreams.values():
                 if options.find is not None:

@@ -140,7 +140,7 @@ class _Passage:
 
     def _may_repeat(self, error: Exception) -> bool:
         """Whether another address may be asked although this one may have begun: only for reads, before the first byte of an answer."""
-        lost = isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError)
+        lost = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | ConnectionError)
         unread = not self._answering and not self._body.started and self._conn.scope["method"] in _REPEATABLE
         return lost and unread and self._upstreams.may_retry()
 
