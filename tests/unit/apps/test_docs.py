@@ -27,6 +27,7 @@ class Gateway:
     uploads: list[dict[str, str]] = field(default_factory=list)
     looks: dict[str, int] = field(default_factory=dict)
     asked: list[dict[str, Any]] = field(default_factory=list)
+    passwords: list[str] = field(default_factory=list)
 
     def shown(self, number: int, state: str, code: str | None = None) -> dict[str, Any]:
         return {
@@ -53,8 +54,17 @@ class Gateway:
         self.looks[name] = self.looks.get(name, 0) + 1
         if self.looks[name] == 1:
             return web.json_response(self.shown(number, "parsing"))
-        bad = self.uploads[number - 1]["file"].startswith("bad")
+        name = self.uploads[number - 1]["file"]
+        if name.startswith("locked") and self.passwords[-1:] != ["open"]:
+            code = "wrong_password" if self.passwords else "password_needed"
+            return web.json_response(self.shown(number, "failed", code))
+        bad = name.startswith("bad")
         return web.json_response(self.shown(number, "failed" if bad else "ready", "no_text" if bad else None))
+
+    async def again(self, request: web.Request) -> web.Response:
+        self.passwords.append((await request.json())["password"])
+        self.looks.clear()
+        return web.json_response(self.shown(int(request.match_info["name"].removeprefix("doc_")), "queued"), status=202)
 
     async def search(self, request: web.Request) -> web.Response:
         self.asked.append(await request.json())
@@ -76,6 +86,7 @@ def gateway() -> Iterator[Gateway]:
         app = web.Application()
         app.router.add_post("/api/v1/documents", made.upload)
         app.router.add_get("/api/v1/documents/{name}", made.look)
+        app.router.add_post("/api/v1/documents/{name}/reindex", made.again)
         app.router.add_post("/api/v1/search", made.search)
         app.router.add_post("/api/v1/ask", made.ask)
         runner = web.AppRunner(app)
@@ -94,6 +105,14 @@ def gateway() -> Iterator[Gateway]:
 
 
 class NoScreen:
+    def __init__(self, *answers: str) -> None:
+        self.answers = list(answers)
+        self.codes: list[str] = []
+
+    def asks(self, path: Path, code: str) -> str:
+        self.codes.append(code)
+        return self.answers.pop(0) if self.answers else ""
+
     def begins(self, path: Path, size_bytes: int) -> None: ...
     def sent(self, path: Path, count_bytes: int) -> None: ...
     def reads(self, path: Path, state: str, progress: float) -> None: ...
@@ -167,6 +186,30 @@ async def test_a_changed_file_becomes_a_new_version_and_a_new_one_is_added(
     later = {one["file"]: one for one in gateway.uploads[1:]}
     assert (later["a.txt"]["text"], later["a.txt"]["document_id"]) == ("one and two", "doc_1")
     assert "document_id" not in later["b.txt"]
+
+
+async def test_the_password_that_is_known_is_tried_before_somebody_is_asked_until_it_is_right(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    (tmp_path / "locked.pdf").write_text("x")
+    screen = NoScreen("no", "open")
+    async with library(gateway.url, "va_key") as books:
+        added = await Adding(books, screen, collection_id=None, password="guess").add([tmp_path / "locked.pdf"])
+    assert [one.code for one in added] == [""]
+    assert gateway.passwords == ["guess", "no", "open"]
+    assert screen.codes == ["wrong_password", "wrong_password"]
+
+
+def test_an_encrypted_file_whose_password_nobody_tells_is_named(
+    gateway: Gateway, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "locked.pdf").write_text("x")
+    assert with_gateway(gateway, "add", "locked.pdf") == 2
+    assert "password_needed" in capsys.readouterr().out
+    assert gateway.passwords == []
+    monkeypatch.setenv("VOICEAGENT_DOCUMENT_PASSWORD", "open")
+    assert with_gateway(gateway, "add", "locked.pdf") == 0
+    assert gateway.passwords == ["open"]
 
 
 def test_what_is_not_there_is_refused_before_anything_is_sent(gateway: Gateway, tmp_path: Path) -> None:

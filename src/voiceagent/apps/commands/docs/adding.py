@@ -16,6 +16,7 @@ AT_A_TIME = 2
 LOOK_S = 0.5
 WATCH_S = 2.0
 DONE = frozenset({"ready", "failed"})
+LOCKED = frozenset({"password_needed", "wrong_password"})
 _ENDINGS = frozenset(f".{ending}" for one in FORMATS.values() for ending in one.endings)
 
 _Mark = tuple[int, int]
@@ -29,6 +30,9 @@ class Screen(Protocol):
     def sent(self, path: Path, count_bytes: int) -> None: ...
     def reads(self, path: Path, state: str, progress: float) -> None: ...
     def ends(self, added: Added) -> None: ...
+    def asks(self, path: Path, code: str) -> str:
+        """The password of an encrypted file; "" when nobody can or will tell it. Blocks."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +64,17 @@ def _inside(folder: Path) -> Iterator[Path]:
 
 
 class Adding:
-    """Remembers which document each file became, so that a changed file becomes a new version of it."""
+    """Remembers which document each file became, so that a changed file becomes a new version of it.
 
-    def __init__(self, library: Library, screen: Screen, *, collection_id: str | None) -> None:
+    password: tried for encrypted files before anybody is asked; "" for none.
+    """
+
+    def __init__(self, library: Library, screen: Screen, *, collection_id: str | None, password: str = "") -> None:
         self._library = library
         self._screen = screen
         self._collection_id = collection_id
+        self._password = password
+        self._asking = asyncio.Lock()
         self._known: dict[Path, str] = {}
 
     async def add(self, files: Iterable[Path]) -> list[Added]:
@@ -100,10 +109,9 @@ class Adding:
                 sent=lambda count_bytes: self._screen.sent(path, count_bytes),
             )
             self._known[path] = document["document_id"]
-            while document["state"] not in DONE:
-                self._screen.reads(path, document["state"], document["progress"])
-                await asyncio.sleep(LOOK_S)
-                document = await self._library.document(document["document_id"])
+            document = await self._followed(path, document)
+            if document["failure_code"] in LOCKED:
+                document = await self._unlocked(path, document)
         except Problem as problem:
             if problem.status in (401, 403) or problem.code == "gateway_unavailable":
                 raise
@@ -111,6 +119,26 @@ class Adding:
         except OSError as error:
             return Added(path, {}, "file_unreadable", error.strerror or "")
         return Added(path, document, document["failure_code"] or "", document["failure_message"] or "")
+
+    async def _followed(self, path: Path, document: dict[str, Any]) -> dict[str, Any]:
+        while document["state"] not in DONE:
+            self._screen.reads(path, document["state"], document["progress"])
+            await asyncio.sleep(LOOK_S)
+            document = await self._library.document(document["document_id"])
+        return document
+
+    async def _unlocked(self, path: Path, document: dict[str, Any]) -> dict[str, Any]:
+        """The document after the password that is known, and those that somebody tells as long as they are wrong."""
+        password = self._password
+        while document["failure_code"] in LOCKED:
+            if not password:
+                async with self._asking:
+                    password = await asyncio.to_thread(self._screen.asks, path, document["failure_code"])
+            if not password:
+                break
+            again = await self._library.again(document["document_id"], password=password)
+            document, password = await self._followed(path, again), ""
+        return document
 
 
 def _mark(file: Path) -> _Mark | None:

@@ -35,6 +35,14 @@ app = typer.Typer(help="Give documents to the running platform, search them, ask
 CollectionOption = Annotated[
     list[str] | None, typer.Option("--collection", help="Id of a collection; may be repeated.", show_default=False)
 ]
+PasswordOption = Annotated[
+    str,
+    typer.Option(
+        envvar="VOICEAGENT_DOCUMENT_PASSWORD",
+        help="Of encrypted files. Without it, or where it is wrong, it is asked for on a terminal.",
+        show_default=False,
+    ),
+]
 _SNIPPET_CHARS = 240
 
 
@@ -45,6 +53,7 @@ def add(
     collection: Annotated[
         str | None, typer.Option(help="Id of the collection they go into.", show_default=False)
     ] = None,
+    password: PasswordOption = "",
     url: UrlOption = None,
     key: KeyOption = None,
     ca: CaOption = None,
@@ -60,7 +69,7 @@ def add(
 
     async def added(books: Library) -> list[Added]:
         with Bars(quiet=as_json) as bars:
-            adding = Adding(books, bars, collection_id=collection)
+            adding = Adding(books, bars, collection_id=collection, password=password)
             results = await adding.add(files)
             if watch:
                 err.print("watching; Ctrl-C ends")

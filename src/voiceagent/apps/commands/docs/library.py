@@ -60,6 +60,10 @@ class Library:
     async def document(self, document_id: str) -> dict[str, Any]:
         return await self._call("GET", f"/documents/{document_id}")
 
+    async def again(self, document_id: str, *, password: str) -> dict[str, Any]:
+        """The document, to be read again with the password of its file."""
+        return await self._call("POST", f"/documents/{document_id}/reindex", json={"password": password})
+
     async def search(self, query: str, *, limit: int, collection_ids: list[str] | None) -> list[dict[str, Any]]:
         body = {"query": query, "limit": limit, "collection_ids": collection_ids}
         found = await self._call("POST", "/search", json=body)

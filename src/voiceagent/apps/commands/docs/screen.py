@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import TracebackType
 
@@ -23,6 +24,8 @@ class Bars:
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"), TimeElapsedColumn(),
             console=console, disable=quiet or not console.is_terminal,
         )  # fmt: skip
+        self._console = console
+        self._may_ask = not quiet and console.is_terminal and sys.stdin.isatty()
         self._lines = console if not quiet and not console.is_terminal else None
         self._tasks: dict[Path, TaskID] = {}
         self._sizes: dict[Path, int] = {}
@@ -53,3 +56,17 @@ class Bars:
             self._progress.update(self._tasks[added.path], completed=1.0, state=state)
         if self._lines is not None:
             self._lines.print(f"{plain(str(added.path))}: {plain(state)}")
+
+    def asks(self, path: Path, code: str) -> str:
+        if not self._may_ask:
+            return ""
+        self._progress.stop()
+        try:
+            wrong = "That is not the password. " if code == "wrong_password" else ""
+            return self._console.input(
+                f"{wrong}Password of {plain(path.name)} (empty to leave it out): ", password=True
+            )
+        except EOFError:
+            return ""
+        finally:
+            self._progress.start()
