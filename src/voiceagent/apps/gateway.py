@@ -55,7 +55,7 @@ def listener(parts: Parts, find: Find | None = None) -> Listener:
     )
     sockets = app.state.gateway.links.sockets
     if parts.apart:
-        parts.at_drain(lambda: sockets.ended(within_s=settings.server.drain_s))
+        parts.at_drain(lambda: sockets.shut(within_s=settings.server.drain_s))
     return Listener(app, settings.server.gateway_port, settings.server.host, parts.tls.doors, settings.tls.hsts_s)
 
 

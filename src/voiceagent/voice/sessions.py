@@ -79,8 +79,11 @@ class Sessions:
                 principal, agent_id=agent_id, conversation_id=conversation_id, channel="voice"
             )
             recorder = await self._recorder(principal, opened.conversation.conversation_id, settings)
-        finally:
+        except BaseException:
             self._opening -= 1
+            self._tell_empty()
+            raise
+        self._opening -= 1
         session = VoiceSession(self._parts, principal, opened, settings, recorder)
         session.on_close(lambda: self._forget(session, recorder))
         self._live[session.session_id] = session
@@ -90,7 +93,7 @@ class Sessions:
     async def drain(self, *, within_s: float) -> None:
         """Take no more sessions, let those that run go on for `within_s` seconds, then end them, each stored."""
         self._draining = True
-        if self._live:
+        if self._live or self._opening:
             self._empty = asyncio.Event()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._empty.wait(), within_s)
@@ -101,9 +104,12 @@ class Sessions:
         self._live.pop(session.session_id, None)
         if recorder is not None and self._bleeper is not None:
             self._bleeper.ended(recorder.folder.name)
-        if not self._live and self._empty is not None:
-            self._empty.set()
+        self._tell_empty()
         metrics.SESSIONS.set(len(self._live))
+
+    def _tell_empty(self) -> None:
+        if not self._live and not self._opening and self._empty is not None:
+            self._empty.set()
 
     async def _recorder(self, principal: Principal, conversation_id: str, settings: SessionSettings) -> Recorder | None:
         if self._recordings is None:

@@ -81,5 +81,27 @@ async def test_recordings_are_private_and_the_oldest_go_first(tmp_path: Path) ->
     assert all(file.stat().st_mode & 0o077 == 0 for folder in tmp_path.iterdir() for file in folder.iterdir())
 
 
+async def test_a_call_that_is_being_opened_is_waited_for_as_one_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    admitted, opening = sessions(), asyncio.Event()
+    at_once = OpeningBrain.open_conversation
+
+    async def slowly(*arguments, **options):  # type: ignore[no-untyped-def]
+        await opening.wait()
+        return await at_once(*arguments, **options)
+
+    monkeypatch.setattr(OpeningBrain, "open_conversation", slowly)
+    call = asyncio.create_task(admitted.open(CALLER, SessionSettings(), None, "default"))
+    await asyncio.sleep(0)
+    draining = asyncio.create_task(admitted.drain(within_s=5.0))
+    await asyncio.sleep(0.01)
+    assert not draining.done()
+    opening.set()
+    session = await call
+    await asyncio.sleep(0.01)
+    assert not draining.done()
+    await session.close("hung_up")
+    await draining
+
+
 async def _all(session) -> list[object]:  # type: ignore[no-untyped-def]
     return [event async for event in session.events()]
