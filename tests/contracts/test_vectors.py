@@ -16,7 +16,7 @@ from voiceagent.adapters.embed.hashed import HashedEmbedder
 from voiceagent.adapters.vectors.local import open_vectors
 from voiceagent.adapters.vectors.weaviate import open_vectors as open_weaviate
 from voiceagent.domain.document import Box, Chunk
-from voiceagent.kit.errors import InvalidInput, Unavailable
+from voiceagent.kit.errors import InvalidInput, Misconfigured, Unavailable
 from voiceagent.ports.vectors import IndexedChunk, IndexedDocument, VectorQuery, VectorStore
 
 
@@ -202,6 +202,15 @@ async def test_closed_means_unavailable_and_closing_twice_is_fine(store: VectorS
     with pytest.raises(Unavailable):
         await put(store, "doc_1", "x")
     assert not await store.ready()
+
+
+async def test_a_server_that_refuses_us_is_not_ready(weaviate_url: str) -> None:
+    store = open_weaviate(weaviate_url, api_key="another")
+    assert not await store.ready()
+    with pytest.raises(Misconfigured) as caught:
+        await put(store, "doc_1", "x")
+    assert caught.value.code == "vectors_credentials"
+    await store.close()
 
 
 async def test_keeps_where_the_lines_of_a_chunk_stand(store: VectorStore) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import (
     Conflict,
     InvalidInput,
+    Misconfigured,
     NotFound,
     Problem,
     TooLarge,
@@ -311,6 +313,7 @@ async def test_a_part_that_fails_postpones_the_job_and_gives_up_after_the_last_a
 
     monkeypatch.setattr(kit.parts.vectors, "put", refuse)
     monkeypatch.setattr("voiceagent.documents.worker._RETRY_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("voiceagent.documents.worker._PATIENCE", timedelta(0))  # it was uploaded long ago
     document = await kit.add("a.txt", LEAVE)
     assert await kit.work() == 4
     given_up = await kit.service.get(OWNER, document.document_id)
@@ -318,6 +321,24 @@ async def test_a_part_that_fails_postpones_the_job_and_gives_up_after_the_last_a
     monkeypatch.undo()
     await kit.service.reindex(OWNER, document.document_id)
     await kit.work()
+    assert (await kit.service.get(OWNER, document.document_id)).state == "ready"
+
+
+@pytest.mark.parametrize("fault", [Unavailable("vectors_unavailable", "away"), Misconfigured("vectors_key", "refused")])
+async def test_servers_that_are_away_or_refuse_us_cost_a_document_no_attempt(
+    kit: DocumentsKit, monkeypatch: pytest.MonkeyPatch, fault: Problem
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(kit.parts.vectors, "put", refuse)
+    monkeypatch.setattr("voiceagent.documents.worker._AWAY_PAUSE", timedelta(0))
+    document = await kit.add("a.txt", LEAVE)
+    for _ in range(9):
+        assert await kit.worker.run_one()
+    assert (await kit.service.get(OWNER, document.document_id)).state == "embedding"
+    monkeypatch.undo()
+    assert await kit.worker.run_one()
     assert (await kit.service.get(OWNER, document.document_id)).state == "ready"
 
 

@@ -20,7 +20,7 @@ from voiceagent.documents.sweep import Sweeper
 from voiceagent.domain.document import Document
 from voiceagent.domain.events import Event
 from voiceagent.domain.job import Job
-from voiceagent.kit.errors import Conflict, NotFound, Problem
+from voiceagent.kit.errors import Conflict, Misconfigured, NotFound, Problem
 from voiceagent.kit.ids import new_id
 from voiceagent.kit.retry import retried
 from voiceagent.kit.tasks import TaskScope
@@ -36,6 +36,9 @@ _RETRY_S = (2.0, 15.0, 60.0)
 _STARVED_ATTEMPTS = 2
 PARK_S = 600.0
 _PARKED_S = 0.5
+_PATIENCE = timedelta(days=1)
+"""So long a document waits for servers that are away, or refuse us, without its attempts being counted."""
+_AWAY_PAUSE = timedelta(seconds=30)
 _RECONCILE_S = 300.0
 _SWEEP_S = 900.0
 _STALE = timedelta(minutes=10)
@@ -114,7 +117,7 @@ class DocumentWorker:
                 raise
             _log.info("lease_lost", job_id=job.job_id)
         except Problem as problem:
-            await self._postpone(job, problem.code)
+            await self._put_back(job, problem)
         except Exception as error:  # noqa: BLE001 - the boundary of a job: one that fails must not stop the worker
             _log.error("job_broke", job_id=job.job_id, kind=job.kind, error=type(error).__name__)
             await self._postpone(job, "internal")
@@ -294,12 +297,29 @@ class DocumentWorker:
             await work.jobs.complete(job)
         await self._tell(told)
 
+    async def _put_back(self, job: Job, problem: Problem) -> None:
+        is_ours = not problem.retryable and not isinstance(problem, Misconfigured)
+        try:
+            if is_ours or self._parts.clock.now() - job.created_at >= _PATIENCE:
+                await self._postpone(job, problem.code)
+            else:
+                await self._wait(job, problem.code)
+        except Problem as other:  # the store is away, too, or somebody else has the job: its lease decides
+            _log.warning("job_left", job_id=job.job_id, kind=job.kind, code=other.code)
+
+    async def _wait(self, job: Job, code: str) -> None:
+        """What the job needs is away, or configured wrongly: that is no fault of the document, and ends without its being uploaded again."""
+        _log.warning("job_waits", job_id=job.job_id, kind=job.kind, code=code, for_s=_AWAY_PAUSE.total_seconds())
+        async with self._parts.store.begin(job.tenant_id) as work:
+            await work.jobs.give_back(job, due_at=self._parts.clock.now() + _AWAY_PAUSE)
+
     async def _postpone(self, job: Job, code: str) -> None:
         """Try again later; when the attempts are used up, say so on the document."""
         last = job.tries >= job.max_attempts
         retry_at = (
             None if last else self._parts.clock.now() + timedelta(seconds=_RETRY_S[min(job.tries, len(_RETRY_S)) - 1])
         )
+        _log.warning("job_failed", job_id=job.job_id, kind=job.kind, code=code, tries=job.tries, last=last)
         told = self._event(job.tenant_id, "document_failed", job.subject_id, code=code)
         async with self._parts.store.begin(job.tenant_id) as work:
             if last and job.kind == INGEST:

@@ -14,7 +14,8 @@ class Job:
     """A piece of work of one tenant. subject_id names what it is about; payload holds small plain values, never content.
 
     attempt: how often it was claimed, this time included; with job_id it names one claim, so that a worker whose lease
-    ran out cannot finish what another has taken over.  given_back: claims that a worker ended because it stopped.
+    ran out cannot finish what another has taken over.  given_back: claims that a worker ended because it stopped, or
+    because what it needs was away.
     lost: claims whose worker was not heard of again.  max_attempts: how many others may fail.
     lease_until: set while running.  state failed: given up, error_code says why.
     idempotency_key: a second job with the same one is the first.

@@ -30,8 +30,9 @@ class Jobs(Protocol):
         """Give a claimed job back until `retry_at`; for good when that is None or its attempts are used up. Raises Conflict `lease_lost`."""
         ...
 
-    async def give_back(self, job: Job) -> None:
-        """Let others claim a claimed job at once; this claim does not count. Raises Conflict `lease_lost` when another claim followed."""
+    async def give_back(self, job: Job, *, due_at: datetime | None = None) -> None:
+        """Let others claim a claimed job from `due_at` on, None: at once; this claim does not count. Raises Conflict `lease_lost` when
+        another claim followed."""
         ...
 
     async def depth(self) -> int:

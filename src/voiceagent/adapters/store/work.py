@@ -119,10 +119,9 @@ class SqlJobs:
         else:
             await self._end(job, {"state": "queued", "error_code": error_code, "due_at": retry_at})
 
-    async def give_back(self, job: Job) -> None:
-        await self._end(
-            job, {"state": "queued", "given_back": jobs.c.given_back + 1, "due_at": self._scope.clock.now()}
-        )
+    async def give_back(self, job: Job, *, due_at: datetime | None = None) -> None:
+        due_at = due_at or self._scope.clock.now()
+        await self._end(job, {"state": "queued", "given_back": jobs.c.given_back + 1, "due_at": due_at})
 
     async def depth(self) -> int:
         return int((await self._scope.run(_DEPTH)).scalar_one())

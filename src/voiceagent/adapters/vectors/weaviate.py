@@ -136,6 +136,7 @@ class WeaviateVectors:
         try:
             async with asyncio.timeout(_READY_S):
                 await self._call("GET", "/v1/.well-known/ready")
+                await self._call("GET", "/v1/meta")  # the first is told to anybody, this only to whom it serves
         except (Unavailable, Misconfigured, TimeoutError):
             return False
         return True
