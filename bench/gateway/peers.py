@@ -129,7 +129,8 @@ def nginx(upstream: int) -> Iterator[tuple[str, str, int]]:
         config = Path(folder) / "nginx.conf"
         config.write_text(
             f"daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error; events {{}}\n"
-            f"http {{ access_log off; upstream s {{ server 127.0.0.1:{upstream}; keepalive 64; }}\n"
+            f"http {{ access_log off; keepalive_requests 1000000000;\n"
+            f"upstream s {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 1000000000; }}\n"
             f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://s; proxy_http_version 1.1;"
             ' proxy_set_header Connection ""; } } }\n'
         )

@@ -65,6 +65,8 @@ class Client:
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[_Connection]:
+        while self._free and self._free[-1].transport.is_closing():
+            self._free.pop()  # the other side ended it while nobody used it
         if self._free:
             one = self._free.pop()
         else:
