@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
+import structlog
 from starlette.requests import HTTPConnection
 from tests.support.documents_kit import (
     COLLEAGUE,
@@ -295,12 +296,14 @@ async def test_a_worker_waits_for_a_server_that_is_away_and_spends_no_attempt(
     monkeypatch.setattr(kit.parts.store.queue, "claim", counted)
     monkeypatch.setattr(kit.parts.vectors, "put", away_twice)
     document = await kit.add("a.txt", "Waiting is work, too.")
-    running = asyncio.create_task(kit.worker.run())
-    async with asyncio.timeout(60):
-        while (await kit.service.get(OWNER, document.document_id)).state != "ready":
-            await asyncio.sleep(0.05)
-    running.cancel()
-    await asyncio.wait({running})
+    with structlog.testing.capture_logs() as logs:
+        running = asyncio.create_task(kit.worker.run())
+        async with asyncio.timeout(60):
+            while (await kit.service.get(OWNER, document.document_id)).state != "ready":
+                await asyncio.sleep(0.05)
+        running.cancel()
+        await asyncio.wait({running})
+    assert [one["code"] for one in logs if one["event"] == "job_parked"] == ["vectors_unavailable"]  # said once
     assert tries == 3
     assert claimed == [1]
 

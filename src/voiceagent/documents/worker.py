@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -108,7 +109,7 @@ class DocumentWorker:
 
     async def _carried(self, job: Job, *, park_s: float = 0.0) -> None:
         """Do the job. Where a server that it needs does not answer, it waits here for `park_s`, and costs no attempt."""
-        work = self._ingest_one if job.kind == INGEST else self._erase_one
+        work = partial(self._told, self._ingest_one if job.kind == INGEST else self._erase_one, [])
         try:
             async with leased(self._parts.store, job, LEASE_S):
                 await retried(lambda: work(job), within_s=park_s, first_delay_s=_PARKED_S)
@@ -296,6 +297,16 @@ class DocumentWorker:
             await work.outbox.add(told)
             await work.jobs.complete(job)
         await self._tell(told)
+
+    async def _told(self, work: Callable[[Job], Awaitable[None]], codes: list[str], job: Job) -> None:
+        """`work`, which may be tried for long: why it fails is in the log the first time, and when the reason changes."""
+        try:
+            await work(job)
+        except Problem as problem:
+            if problem.retryable and problem.code not in codes[-1:]:
+                codes.append(problem.code)
+                _log.warning("job_parked", job_id=job.job_id, kind=job.kind, code=problem.code)
+            raise
 
     async def _put_back(self, job: Job, problem: Problem) -> None:
         is_ours = not problem.retryable and not isinstance(problem, Misconfigured)

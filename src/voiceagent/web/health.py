@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
@@ -16,6 +17,7 @@ from voiceagent.kit.telemetry import CONTENT_TYPE, exposition
 from voiceagent.web.auth import Permission, anyone, require
 
 READY_WITHIN_S = 3.0
+_log = structlog.get_logger(__name__)
 
 
 class ScrapePermission(Permission):
@@ -34,7 +36,7 @@ class ScrapePermission(Permission):
 
 def add_health(app: FastAPI, router: APIRouter, *, scrape_token: str | None) -> None:
     """Add /health/live, /health/ready, /metrics and /api/v1/openapi.json to `app`. `app.state.retiring`: it is about to stop."""
-    app.state.retiring = False
+    app.state.retiring, app.state.missing = False, ()
 
     @router.get("/health/live", include_in_schema=False, dependencies=[Depends(anyone)])
     async def live(request: Request) -> dict[str, str]:
@@ -65,9 +67,18 @@ async def readiness(app: FastAPI) -> dict[str, bool]:
     try:
         async with asyncio.timeout(READY_WITHIN_S):
             parts: dict[str, bool] = await app.state.ready()
-            return parts
     except (TimeoutError, Problem):
-        return {"answer": False}
+        parts = {"answer": False}
+    _tell_change(app, parts)
+    return parts
+
+
+def _tell_change(app: FastAPI, parts: dict[str, bool]) -> None:
+    """In the log, once: whoever asks for readiness without a right to more hears only that something is missing."""
+    missing = tuple(sorted(name for name, well in parts.items() if not well))
+    if missing != app.state.missing:
+        app.state.missing = missing
+        _log.warning("parts_missing", parts=missing) if missing else _log.info("parts_complete")
 
 
 async def _may_see_parts(conn: HTTPConnection) -> bool:

@@ -57,9 +57,11 @@ async def refresh(upstreams: Upstreams, find: Find) -> None:
     except Problem as problem:
         _log.warning("addresses_not_found", upstream=upstreams.service, code=problem.code)
         return
-    if urls and set(urls) != {one.url for one in upstreams.all}:
+    known = {one.url for one in upstreams.all}
+    if urls and set(urls) != known:
         upstreams.move_to(urls)
-        _log.info("addresses_changed", upstream=upstreams.service, count=len(urls))
+        new, gone = sorted(set(urls) - known), sorted(known - set(urls))
+        _log.info("addresses_changed", upstream=upstreams.service, count=len(urls), new=new, gone=gone)
 
 
 async def while_alive(upstreams: Upstreams, upstream: Upstream, call: Awaitable[T], *, begun: bool = False) -> T:
@@ -106,7 +108,7 @@ async def _probe_one(service: str, client: aiohttp.ClientSession, upstream: Upst
     upstream.missed_probes = 0 if well else upstream.missed_probes + 1
     upstream.heard = upstream.heard or well
     if upstream.answers != answered:
-        _log.warning("upstream_changed", upstream=service, answers=upstream.answers)
+        _log.warning("upstream_changed", upstream=service, url=upstream.url, answers=upstream.answers)
 
 
 def _retires(body: bytes) -> bool:
