@@ -140,3 +140,26 @@ async def test_filters_and_thresholds_hold_or_are_refused(kit: DocumentsKit, htt
     ):
         answer = await http.post(f"/v1/vector_stores/{into}/search", json={"query": "annual leave", "filters": wrong})
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_filter")
+
+
+async def test_a_search_names_the_file_and_not_its_title(kit: DocumentsKit, http: httpx.AsyncClient) -> None:
+    into = await store(http, name="Codes")
+    note = await file(http, "garden-note.md", "# Garden\n\nRoses are cut in March.")
+    await http.post(f"/v1/vector_stores/{into}/files", json={"file_id": note})
+    await kit.work()
+    found = (await http.post(f"/v1/vector_stores/{into}/search", json={"query": "roses"})).json()["data"]
+    assert [one["filename"] for one in found] == ["garden-note.md"]
+
+
+@pytest.mark.parametrize("place", ["file", "batch", "file of a batch"])
+async def test_attributes_of_callers_are_refused_and_nothing_is_moved(http: httpx.AsyncClient, place: str) -> None:
+    into = await store(http, name="Codes")
+    note, told = await file(http, "note.txt", "Roses are cut in March."), {"topic": "roses"}
+    where, body = {
+        "file": ("files", {"file_id": note, "attributes": told}),
+        "batch": ("file_batches", {"file_ids": [note], "attributes": told}),
+        "file of a batch": ("file_batches", {"files": [{"file_id": note, "attributes": told}]}),
+    }[place]
+    answer = await http.post(f"/v1/vector_stores/{into}/{where}", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "attributes_not_kept")
+    assert (await http.get(f"/v1/vector_stores/{into}/files")).json()["data"] == []

@@ -16,6 +16,7 @@ from voiceagent.documents.api.routes_openai import (
     Writer,
     listed,
     store_file,
+    without_attributes,
 )
 from voiceagent.documents.service import DocumentService
 from voiceagent.domain.document import Document
@@ -34,9 +35,10 @@ MOST_FILES = 500
 
 
 class BatchFile(BaseModel):
-    """A file of a batch; further parameters of OpenAI's are ignored."""
+    """A file of a batch; further parameters of OpenAI's are ignored, but attributes are refused."""
 
     file_id: str = Field(min_length=1, max_length=128)
+    attributes: Json | None = None
 
 
 class BatchWanted(BaseModel):
@@ -44,6 +46,7 @@ class BatchWanted(BaseModel):
 
     file_ids: list[str] = Field(default=[], max_length=MOST_FILES)
     files: list[BatchFile] = Field(default=[], max_length=MOST_FILES)
+    attributes: Json | None = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> BatchWanted:
@@ -67,6 +70,8 @@ Remembered = Annotated[Cache, Depends(cache_of)]
 @router.post("")
 async def create_batch(store_id: str, wanted: BatchWanted, caller: Writer, service: Service, cache: Remembered) -> Json:
     """Put files into a vector store: all of them, or none when one is not there."""
+    for told in (wanted.attributes, *(one.attributes for one in wanted.files)):
+        without_attributes(told)
     for file_id in wanted.wanted:
         await service.get(caller, file_id)
     for file_id in wanted.wanted:

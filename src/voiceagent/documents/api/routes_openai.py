@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -54,9 +55,10 @@ class StoreChanged(BaseModel):
 
 
 class FileWanted(BaseModel):
-    """A file to put into a vector store."""
+    """A file to put into a vector store. attributes: only those that reading it finds are kept."""
 
     file_id: str
+    attributes: Json | None = None
 
 
 class StoreSearch(BaseModel):
@@ -161,6 +163,7 @@ async def delete_store(store_id: str, caller: Writer, service: Service) -> Json:
 @router.post("/vector_stores/{store_id}/files")
 async def add_file(store_id: str, wanted: FileWanted, caller: Writer, service: Service) -> Json:
     """Put a file into a vector store. A file is in one store at a time."""
+    without_attributes(wanted.attributes)
     return store_file(await service.move(caller, wanted.file_id, store_id))
 
 
@@ -209,10 +212,11 @@ async def search_store(store_id: str, wanted: StoreSearch, caller: Reader, servi
     if not isinstance(least, int | float):
         raise InvalidInput("bad_filter", "score_threshold is a number", param="ranking_options")
     found = [one for one in await service.search(caller, query) if one.score >= least]
+    names = await _file_names(service, caller, {one.chunk.document_id for one in found})
     return {
         "object": "vector_store.search_results.page",
         "search_query": [text],
-        "data": [_result(one) for one in found],
+        "data": [_result(one, names[one.chunk.document_id]) for one in found if one.chunk.document_id in names],
         "has_more": False,
         "next_page": None,
     }
@@ -223,6 +227,22 @@ async def _within(service: DocumentService, caller: Principal, store_id: str, fi
     if document.collection_id != store_id:
         raise NotFound("document_not_found", "there is no such file in this vector store", param="file_id")
     return document
+
+
+async def _file_names(service: DocumentService, caller: Principal, file_ids: set[str]) -> dict[str, str]:
+    """By id, without files that were deleted since they were found."""
+    names: dict[str, str] = {}
+    for file_id in file_ids:
+        with suppress(NotFound):
+            names[file_id] = (await service.get(caller, file_id)).file_name
+    return names
+
+
+def without_attributes(wanted: Json | None) -> None:
+    """Raises InvalidInput `attributes_not_kept` when there are some: silently dropped, they would be missed in a search."""
+    if wanted:
+        message = "a file has the attributes kind and language, as they are read from it; others are not kept"
+        raise InvalidInput("attributes_not_kept", message, param="attributes")
 
 
 def narrowing(filters: Json | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -298,12 +318,12 @@ async def _collection(service: DocumentService, caller: Principal, store_id: str
     raise NotFound("collection_not_found", "there is no such vector store", param="vector_store_id")
 
 
-def _result(passage: Passage) -> Json:
+def _result(passage: Passage, file_name: str) -> Json:
     chunk = passage.chunk
     attributes = {"page": chunk.page, "start": chunk.start, "end": chunk.end, "heading": chunk.heading}
     return {
         "file_id": chunk.document_id,
-        "filename": passage.title,
+        "filename": file_name,
         "score": round(max(passage.score, 0.0), 4),
         "attributes": attributes,
         "content": [{"type": "text", "text": chunk.text}],

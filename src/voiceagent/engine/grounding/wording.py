@@ -60,7 +60,7 @@ def _teller(title: str) -> tuple[str, str]:
     if not plain:
         return ENGLISH.phrases.untitled, "says"
     verb = "say" if _MANY.search(plain) else "says"
-    if re.match(r"(?:the|a|an|our|your|my)\b", plain, re.IGNORECASE):
+    if re.match(r"(?:the|a|an|our|your|my) \w", plain, re.IGNORECASE):
         return plain[0].upper() + plain[1:], verb
     if _PAPERS.search(plain):
         return f"The {plain}", verb
