@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import resource
 from typing import Any
 
@@ -12,7 +13,9 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
-HEAD_BYTES = 32 * 1024
+HEAD_BYTES = 16 * 1024
+HEAD_FIELDS = 100
+URL_BYTES = 8 * 1024
 HEAD_WITHIN_S = 15.0
 MAX_FRAGMENTS = 16
 STALL_WITHIN_S = 20.0
@@ -20,6 +23,11 @@ LINGER_S = 5.0
 MAX_IDLE = min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
 """So many connections of a server may be without a whole request; then the one that is so the longest goes for each that comes."""
 
+_BAD = (400, "bad_http", "The request cannot be read.")
+_TOO_LARGE = (431, "head_too_large", f"A request's head has at most {HEAD_BYTES} bytes and {HEAD_FIELDS} fields.")
+_TOO_LONG = (414, "url_too_long", f"A request's URL has at most {URL_BYTES} bytes.")
+_NO_HOST = (400, "bad_host", "A request names its host, once.")
+_PHRASES = {400: "Bad Request", 414: "URI Too Long", 431: "Request Header Fields Too Large"}
 _HEAD_REFUSED = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -67,6 +75,7 @@ class HttpProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _in_head = True
     _in_body = False
+    _refusal = _BAD
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -89,10 +98,40 @@ class HttpProtocol(HttpToolsProtocol):
             self._await_head()
 
     def on_headers_complete(self) -> None:
+        refusal = self._wrong_head()
+        if refusal is not None:
+            self._refusal = refusal
+            raise ValueError(
+                refusal[1]
+            )  # which the parser passes on, so that what is left of the bytes is not looked at
         self._end_head()
         self._in_body = True
         _idle.pop(self, None)
         super().on_headers_complete()
+
+    def _wrong_head(self) -> tuple[int, str, str] | None:
+        """Whatever came in one piece has not been counted before."""
+        if len(self.url) > URL_BYTES:
+            return _TOO_LONG
+        size_bytes, hosts = len(self.url), 0
+        for name, value in self.headers:
+            size_bytes += len(name) + len(value) + 4
+            hosts += name == b"host"
+        if size_bytes > HEAD_BYTES or len(self.headers) > HEAD_FIELDS:
+            return _TOO_LARGE
+        return _NO_HOST if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1") else None
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request, or none that is taken, in the shape of every other refusal."""
+        status, code, text = self._refusal
+        title = code.replace("_", " ").capitalize()
+        body = json.dumps({"type": f"/problems/{code}", "title": title, "status": status, "code": code, "detail": text})
+        head = (
+            f"HTTP/1.1 {status} {_PHRASES[status]}\r\nContent-Type: application/problem+json\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        self.transport.write((head + body).encode("ascii"))
+        self.transport.close()
 
     def on_message_complete(self) -> None:
         self._in_body = False
@@ -123,7 +162,8 @@ class HttpProtocol(HttpToolsProtocol):
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
-                self.send_400_response("The request's head is too large.")
+                self._refusal = _TOO_LARGE
+                self.send_400_response(_TOO_LARGE[1])
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()

@@ -131,7 +131,42 @@ async def test_an_oversized_head_is_refused() -> None:
                 await writer.drain()
         async with asyncio.timeout(5):
             with contextlib.suppress(ConnectionError):
-                assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+                assert (await reader.readline()).startswith(b"HTTP/1.1 431")
+        writer.close()
+
+
+LINE = b"GET /health/live HTTP/1.1\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "code"),
+    [
+        (LINE + b"Host: x\r\nX: " + b"y" * 15_000 + b"\r\n\r\n", 200, b""),
+        (LINE + b"Host: x\r\nX: " + b"y" * 17_000 + b"\r\n\r\n", 431, b"head_too_large"),
+        (LINE + b"Host: x\r\n" + b"X: y\r\n" * 99 + b"\r\n", 200, b""),
+        (LINE + b"Host: x\r\n" + b"X: y\r\n" * 100 + b"\r\n", 431, b"head_too_large"),
+        (b"GET /health/live?" + b"y" * 8_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 200, b""),
+        (b"GET /health/live?" + b"y" * 9_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, b"url_too_long"),
+        (LINE + b"Host: x\r\nHost: x\r\n\r\n", 400, b"bad_host"),
+        (LINE + b"Accept: */*\r\n\r\n", 400, b"bad_host"),
+        (LINE + b"Host: x\r\nX: a\0b\r\n\r\n", 400, b"bad_http"),
+        (b"GET /health/live\0 HTTP/1.1\r\nHost: x\r\n\r\n", 400, b"bad_http"),
+        (b"GET /health/live HTTP/1.1\nHost: x\n\n", 400, b"bad_http"),
+        (b"nonsense\r\n\r\n", 400, b"bad_http"),
+        (b"GET /v1/echo HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 400, b"bad_host"),
+    ],
+)  # fmt: skip
+async def test_a_head_that_comes_in_one_piece_has_the_same_bounds(head: bytes, status: int, code: bytes) -> None:
+    async with running(made_app("voice")) as servers:
+        reader, writer = await asyncio.open_connection("127.0.0.1", servers.ports[0])
+        inner = LINE + b"Host: x\r\nConnection: close\r\n\r\n"
+        writer.write(head + inner)  # what follows a refused head in the same bytes is not answered
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 %d " % status)
+        if status != 200:
+            assert answer.count(b"HTTP/1.1") == 1 and b'"code": "%s"' % code in answer
+            assert b"application/problem+json" in answer
         writer.close()
 
 
