@@ -92,3 +92,25 @@ def test_it_agrees_with_the_reference_on_every_run(run: list[tuple[float, bool]]
             state = breaker.started(state)
             state = breaker.succeeded(state, now) if well else breaker.failed(state, now)
             reference.ended(now, well)
+
+
+@settings(max_examples=200)
+@given(st.floats(5, 25), st.floats(0.05, 0.5), st.floats(0.05, 1.0))
+def test_calls_go_out_again_within_ten_seconds_of_the_end_of_a_fault(
+    ends_s: float, every_s: float, takes_s: float
+) -> None:
+    """A server that swallows every call until `ends_s`; who calls gives up after the deadline of a first token. Time in steps of 10 ms."""
+    deadline_s, state, calls, next_s = 1.5, Breaker(), list[tuple[float, bool]](), 0.0
+    for step in range(4_000):
+        now = step / 100
+        for at_s, well in [call for call in calls if call[0] <= now]:
+            calls.remove((at_s, well))
+            state = breaker.succeeded(state, now) if well else breaker.failed(state, now)
+        if now >= next_s:
+            next_s += every_s
+            if breaker.allows(state, now):
+                state = breaker.started(state)
+                calls.append((now + takes_s, True) if now >= ends_s else (now + deadline_s, False))
+        if now >= ends_s + 10.0:
+            assert state.open_until_s is None, "still open"
+            return

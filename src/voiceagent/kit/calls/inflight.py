@@ -23,7 +23,7 @@ class InFlight:
 
     @contextmanager
     def one(self) -> Iterator[None]:
-        """Something is under way for the length of the block. Raises Unavailable `draining` once `shut` has come to its end."""
+        """Something is under way for the length of the block. Raises Unavailable `draining` once it is shut."""
         if self._is_shut:
             raise Unavailable("draining", "this server is about to stop", retry_after_s=1.0)
         self._count += 1
@@ -36,12 +36,9 @@ class InFlight:
                 self._none.set()
 
     async def shut(self, *, within_s: float) -> bool:
-        """As `ended`; from then on nothing is begun, not even in the moment before the process stops, which would cut it off."""
-        ends_at_s = asyncio.get_running_loop().time() + within_s
-        while self._count and await self.ended(within_s=ends_at_s - asyncio.get_running_loop().time()):
-            pass  # in the moment of the last end something new may have begun
+        """As `ended`, while nothing new is begun: a process that takes more as long as it stops comes to no end, and cuts off the last."""
         self._is_shut = True
-        return self._count == 0
+        return await self.ended(within_s=within_s)
 
     async def ended(self, *, within_s: float) -> bool:
         """Wait until nothing is under way, at most `within_s` seconds. Returns whether that came."""
