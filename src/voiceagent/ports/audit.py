@@ -35,7 +35,8 @@ class Anchors(Protocol):
     """Signed notes of what the logs were, kept where who can change the database cannot change them."""
 
     async def keep(self, anchor: Anchor) -> None:
-        """Sign and add an anchor; durable when it returns. Raises StorageFull `storage_full`, Unavailable `anchors_unavailable`."""
+        """Sign and add an anchor; durable when it returns. Raises Conflict `anchor_elsewhere` when it does not begin behind the tenant's
+        newest, StorageFull `storage_full`, Unavailable `anchors_unavailable`."""
         ...
 
     async def last(self, tenant_id: str) -> Anchor | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import sqlite3
@@ -278,6 +279,18 @@ async def test_a_log_that_is_not_the_anchored_one_is_never_anchored_again(site: 
     newest = [await keeper.last(tenant_id) for tenant_id in TENANTS]
     assert [one.last for one in newest if one] == [RECORDS, RECORDS + 1]
     await keeper.close()
+
+
+async def test_looks_that_meet_note_the_same_records_once(site: Site, tmp_path: Path) -> None:
+    keeper = open_anchors(f"file://{tmp_path}/anchors.jsonl", signer=SIGNER)
+    for tenant_id in TENANTS:
+        async with site.store.begin(tenant_id) as work:
+            await work.audit.append(entry(700))
+    await asyncio.gather(*(anchor_all(site.store, keeper, SystemClock()) for _ in range(4)))
+    await keeper.close()
+    reading = read_anchors(tmp_path / "anchors.jsonl", SIGNER.public_hex)
+    assert reading.bad_line is None
+    assert len(reading.anchors) == len(site.anchors) + len(TENANTS)
 
 
 # --- the file of the anchors --------------------------------------------------------------------------------------------

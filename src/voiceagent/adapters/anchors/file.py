@@ -6,6 +6,7 @@ import asyncio
 import errno
 import fcntl
 import os
+import threading
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote
@@ -25,6 +26,7 @@ class FileAnchors:
     """Appends signed lines, each synced before it counts. What is in the file is checked when it is opened."""
 
     def __init__(self, path: Path, signer: Signer, clock: Clock) -> None:
+        self._keeping = threading.Lock()
         self._signer = signer
         self._clock = clock
         self._file: BinaryIO | None = _locked(path)
@@ -38,8 +40,7 @@ class FileAnchors:
             raise
 
     async def keep(self, anchor: Anchor) -> None:
-        await asyncio.to_thread(self._write, anchor)
-        self._last[anchor.tenant_id] = anchor
+        await asyncio.to_thread(self._keep, anchor)
 
     async def last(self, tenant_id: str) -> Anchor | None:
         return self._last.get(tenant_id)
@@ -48,6 +49,15 @@ class FileAnchors:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _keep(self, anchor: Anchor) -> None:
+        """One after the other: two who look at the log at the same time would note the same records twice, which reads as a forgery."""
+        with self._keeping:
+            last = self._last.get(anchor.tenant_id)
+            if anchor.first != (last.last if last else 0) + 1:
+                raise Conflict("anchor_elsewhere", "the anchor does not follow the newest of the organisation")
+            self._write(anchor)
+            self._last[anchor.tenant_id] = anchor
 
     def _write(self, anchor: Anchor | None) -> None:
         if self._file is None:

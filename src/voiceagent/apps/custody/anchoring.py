@@ -81,7 +81,10 @@ async def _anchored(store: Store, anchors: Anchors, tenant_id: str, clock: Clock
     if not records:
         return False
     anchor = anchor_over(records, clock.now())
-    await anchors.keep(anchor)
+    try:
+        await anchors.keep(anchor)
+    except Conflict:
+        return True  # the look of the drain and the one that was under way met: the other has anchored these
     _log.info(
         "audit_anchored",
         tenant_id=tenant_id,
