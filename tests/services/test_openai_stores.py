@@ -11,7 +11,9 @@ import pytest
 from starlette.requests import HTTPConnection
 from tests.support.documents_kit import OWNER, STRANGER, DocumentsKit, documents_kit
 
+from voiceagent.adapters.store.library import SqlCollections
 from voiceagent.documents.server import create_documents
+from voiceagent.domain.document import Collection
 from voiceagent.domain.identity import Principal
 
 
@@ -163,3 +165,27 @@ async def test_attributes_of_callers_are_refused_and_nothing_is_moved(http: http
     answer = await http.post(f"/v1/vector_stores/{into}/{where}", json=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "attributes_not_kept")
     assert (await http.get(f"/v1/vector_stores/{into}/files")).json()["data"] == []
+
+
+async def test_a_list_of_stores_reads_all_of_them_once_and_one_store_none(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [await store(http, name=f"store {number}") for number in range(12)]
+    inner, read = SqlCollections.all, []
+
+    async def counted(collections: SqlCollections) -> tuple[Collection, ...]:
+        read.append(1)
+        return await inner(collections)
+
+    monkeypatch.setattr(SqlCollections, "all", counted)
+    page = (await http.get("/v1/vector_stores", params={"limit": 10})).json()
+    assert [one["id"] for one in page["data"]] == made[:1:-1] and page["has_more"]
+    assert len(read) == 1, (
+        "an organisation may have thousands: the page of 100 took a minute when each store read them all"
+    )
+    assert (await http.get(f"/v1/vector_stores/{made[3]}")).json()["name"] == "store 3"
+    assert (await http.get(f"/v1/vector_stores/{made[3]}/files")).json()["data"] == []
+    assert len(read) == 1
+    for who, store_id in (("stranger", made[3]), ("owner", "col_none")):
+        answer = await http.get(f"/v1/vector_stores/{store_id}", headers={"x-who": who})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "collection_not_found")

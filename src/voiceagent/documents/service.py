@@ -135,9 +135,7 @@ class DocumentService:
         """At most `limit` documents that the caller may read, newest first."""
         found: list[Document] = []
         async with self._parts.store.begin(principal.tenant_id, read_only=True) as work:
-            readable = {one.collection_id for one in await work.collections.all() if may_search(principal, one)}
-            if collection_id is not None and collection_id not in readable | {DEFAULT_COLLECTION_ID}:
-                raise _no_collection()
+            readable = {one.collection_id for one in await _searchable(work, principal, collection_id)}
             while len(found) < limit:
                 rows = await work.documents.page(before=before, limit=limit, collection_id=collection_id)
                 found += [row for row in rows if row.collection_id in readable and _may_read(principal, row)]
@@ -222,10 +220,10 @@ class DocumentService:
             await work.settings.put(KINDS_SETTING, {label: list(examples) for label, examples in kinds.items()})
             await work.audit.append(self._deed(principal, "document_kinds_changed", KINDS_SETTING, count=len(kinds)))
 
-    async def collections(self, principal: Principal) -> tuple[Collection, ...]:
-        """The collections that the caller may read."""
+    async def collections(self, principal: Principal, only: str | None = None) -> tuple[Collection, ...]:
+        """The collections that the caller may read, or the one named. Raises NotFound `collection_not_found` when that is not one of them."""
         async with self._parts.store.begin(principal.tenant_id, read_only=True) as work:
-            return tuple(one for one in await work.collections.all() if may_search(principal, one))
+            return await _searchable(work, principal, only)
 
     async def put_collection(self, principal: Principal, collection: Collection, *, is_new: bool) -> Collection:
         """Make or change a collection. Raises NotFound `collection_not_found` when it is to be changed and not readable."""
@@ -357,6 +355,21 @@ async def erase(parts: Copies, tenant_id: str, document_id: str) -> None:
 def is_of_model(document: Document, model: str) -> bool:
     """Whether the document is indexed with the embedding model of that name."""
     return document.metadata.get(MODEL_KEY) == model
+
+
+async def _searchable(work: UnitOfWork, principal: Principal, only: str | None) -> tuple[Collection, ...]:
+    """One is looked up by itself: an organisation may have thousands. The one that every organisation has may not be stored yet."""
+    if only is None:
+        return tuple(one for one in await work.collections.all() if may_search(principal, one))
+    try:
+        found = await work.collections.get(only)
+    except NotFound:
+        if only == DEFAULT_COLLECTION_ID:
+            return ()
+        raise _no_collection() from None
+    if not may_search(principal, found):
+        raise _no_collection()
+    return (found,)
 
 
 def _may_read(principal: Principal, document: Document) -> bool:

@@ -312,10 +312,13 @@ async def _store(service: DocumentService, caller: Principal, collection: Collec
 
 
 async def _collection(service: DocumentService, caller: Principal, store_id: str) -> Collection:
-    for one in await service.collections(caller):
-        if one.collection_id == store_id:
-            return one
-    raise NotFound("collection_not_found", "there is no such vector store", param="vector_store_id")
+    try:
+        found = await service.collections(caller, store_id)
+    except NotFound:
+        found = ()
+    if not found:
+        raise NotFound("collection_not_found", "there is no such vector store", param="vector_store_id")
+    return found[0]
 
 
 def _result(passage: Passage, file_name: str) -> Json:
