@@ -177,6 +177,16 @@ async def test_what_the_documents_do_not_say_is_refused_without_a_source() -> No
         assert not any(isinstance(event, ReplyCitation) for event in events)
 
 
+async def test_a_search_that_fails_is_said_and_no_small_model_invents_instead() -> None:
+    async with extracting() as kit:
+        kit.documents.problem = Unavailable("vectors_unavailable", "gone")
+        text, _, done = await answered(kit, "When does unused leave expire?")
+        assert text == "I could not look into your documents just now. Please ask me again."
+        assert (done.grounding, done.retrieval_error, kit.llm.requests) == ("refused", "vectors_unavailable", [])
+        kit.documents.problem = None
+        assert (await answered(kit, "When does unused leave expire?"))[2].grounding == "extracted"
+
+
 async def test_small_talk_goes_to_the_model_and_nothing_is_searched() -> None:
     async with extracting() as kit:
         text, _, done = await answered(kit, "Thank you very much!")

@@ -59,6 +59,9 @@ class Grounder:
         extracts = self._extracts(llm)
         neighbours = 0 if extracts else budget.neighbours
         found = await self._retriever.passages(request, question, neighbours=neighbours, ahead=ahead)
+        asks = tongue.speaks and wants_information(said, tongue) and not request.tools
+        if found.error and extracts and asks:  # a small model would invent what it was to look up
+            return Grounded("refused", said=(ReplyText(tongue.phrases.not_looked),), ms=found.ms, error=found.error)
         if not found.passages or not extracts:
             return Grounded("generated" if found.passages else "", found.passages, ms=found.ms, error=found.error)
         budget_s = budget.written_s if ahead else budget.within_s(request)
@@ -68,7 +71,7 @@ class Grounder:
         if verdict.best is not None and verdict.sure:
             told = _told(verdict.best, found, spoken=request.spoken, tongue=tongue)
             return Grounded("extracted", said=told, ms=ms)
-        if tongue.speaks and wants_information(said, tongue) and not request.tools:
+        if asks:
             return Grounded("refused", said=(ReplyText(tongue.phrases.not_found),), ms=ms)
         return Grounded(ms=ms)
 

@@ -63,6 +63,7 @@ ENGLISH = Tongue(
     ),
     phrases=Phrases(
         not_found="I don't find that in your documents.",
+        not_looked="I could not look into your documents just now. Please ask me again.",
         says="{teller} {verb}: ",
         says_on_page="{teller} {verb}, on page {page}: ",
         document="The document “{title}”",
@@ -88,7 +89,12 @@ UNKNOWN = Tongue(
     pointing=frozenset(),
     idle=_NEVER,
     phrases=Phrases(
-        not_found="", says="{teller}: ", says_on_page="{teller}, {page}: ", document="“{title}”", untitled="…"
+        not_found="",
+        not_looked="",
+        says="{teller}: ",
+        says_on_page="{teller}, {page}: ",
+        document="“{title}”",
+        untitled="…",
     ),
     speaks=False,
 )

@@ -63,6 +63,7 @@ FRENCH = Tongue(
     idle=re.compile(r"(?i)\b(?:y a-t-il|il y a|est-il|faut-il|il faut|s'il (?:vous|te) plaît)\b"),
     phrases=Phrases(
         not_found="Je ne trouve pas cela dans vos documents.",
+        not_looked="Je n'ai pas pu consulter vos documents à l'instant. Posez-moi la question encore une fois.",
         says="D'après {teller} : ",
         says_on_page="D'après {teller}, page {page} : ",
         document="« {title} »",

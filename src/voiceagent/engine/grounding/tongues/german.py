@@ -55,6 +55,7 @@ GERMAN = Tongue(
     ),
     phrases=Phrases(
         not_found="Das finde ich in Ihren Dokumenten nicht.",
+        not_looked="Ich konnte gerade nicht in Ihren Dokumenten nachsehen. Bitte fragen Sie noch einmal.",
         says="In {teller} steht: ",
         says_on_page="In {teller} steht auf Seite {page}: ",
         document="„{title}“",

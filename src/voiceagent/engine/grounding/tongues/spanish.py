@@ -48,6 +48,7 @@ SPANISH = Tongue(
     idle=re.compile(r"(?!)"),
     phrases=Phrases(
         not_found="No encuentro eso en sus documentos.",
+        not_looked="No he podido consultar sus documentos ahora mismo. Pregúntemelo otra vez, por favor.",
         says="Según {teller}: ",
         says_on_page="Según {teller}, en la página {page}: ",
         document="«{title}»",

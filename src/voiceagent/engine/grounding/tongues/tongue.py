@@ -14,6 +14,7 @@ class Phrases:
     """
 
     not_found: str
+    not_looked: str
     says: str
     says_on_page: str
     document: str
