@@ -34,6 +34,21 @@ async def test_every_forwarded_path_reaches_its_service_with_the_callers_identit
             assert (seen["tenant"], seen["body_bytes"], seen["method"]) == ("ten_b", 5, "PUT")
 
 
+async def test_a_trace_that_a_caller_began_goes_on_and_what_is_none_does_not(rig: Rig) -> None:
+    _, headers = await rig.key()
+    trace_id, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    for offered, state in ((f"00-{trace_id}-{parent}-01", "vendor=1"), ("nonsense", "vendor=1"), ("", "")):
+        told = {"traceparent": offered, "tracestate": state} if offered else {}
+        async with rig.client.get("/v1/models", headers=headers | told) as answer:
+            seen = dict(map(tuple, (await answer.json())["headers"]))
+        if state and offered != "nonsense":
+            version, same, span, flags = seen["traceparent"].split("-")
+            assert (version, same, flags, seen["tracestate"]) == ("00", trace_id, "01", "vendor=1")
+            assert span != parent
+        else:
+            assert not {"traceparent", "tracestate"} & seen.keys()
+
+
 async def test_headers_that_only_the_gateway_may_say_are_dropped_both_ways(rig: Rig) -> None:
     key, headers = await rig.key()
     forged = headers | {

@@ -15,6 +15,7 @@ from yarl import URL
 from voiceagent.gateway.passing.headers import check_path, request_headers
 from voiceagent.kit.calls.balance import Upstream, Upstreams
 from voiceagent.kit.calls.inflight import InFlight
+from voiceagent.kit.calls.trace import TRACEPARENT, TRACESTATE, current
 from voiceagent.kit.calls.travel import LEFT_MS
 from voiceagent.kit.calls.upkeep import Find, follow, probe, refresh
 from voiceagent.kit.errors import Unauthenticated
@@ -111,6 +112,10 @@ class Links:
         headers = request_headers(conn.scope["headers"])
         headers[SERVICE_HEADER] = self._tokens.issue(context.principal, service)
         headers["X-Request-Id"] = context.request_id
+        for name in (TRACEPARENT, TRACESTATE):
+            headers.popall(name, None)
+        if (trace := current()) is not None:
+            headers.update(trace.departing())
         if conn.scope["type"] == "http":
             headers[LEFT_MS] = str(round(self.options.silence_s * 1000))
         return headers

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
 from typing import Any, TypeVar
 
 import structlog
@@ -69,12 +70,15 @@ class TaskScope:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
 
-    def start(self, coroutine: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
-        """Run `coroutine` as a task of this scope. Raises RuntimeError once the scope is closed."""
+    def start(self, coroutine: Coroutine[Any, Any, Any], *, name: str, apart: bool = False) -> asyncio.Task[Any]:
+        """Run `coroutine` as a task of this scope. Raises RuntimeError once the scope is closed.
+
+        apart: it knows nothing of the request that happens to start it, whose id would stand in all that it ever logs.
+        """
         if self._closed:
             coroutine.close()
             raise RuntimeError(f"task scope {self._name} is closed")
-        task = asyncio.create_task(coroutine, name=f"{self._name}.{name}")
+        task = asyncio.create_task(coroutine, name=f"{self._name}.{name}", context=Context() if apart else None)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
         return task

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 from uvicorn.protocols.utils import ClientDisconnected
 
+from voiceagent.kit.calls import trace
 from voiceagent.kit.errors import InvalidInput, TooLarge, Unsupported
 from voiceagent.kit.log import KnownEvents
 from voiceagent.kit.telemetry import counter, histogram
@@ -31,6 +32,7 @@ _log = structlog.get_logger("voiceagent.access")
 _access = KnownEvents("voiceagent.access")
 _requests = counter("voiceagent_http_requests_total", "Requests answered", ["service", "method", "route", "status"])
 _seconds = histogram("voiceagent_http_request_seconds", "Time from request to end of answer", ["service", "route"])
+_TRACING = (b"traceparent", b"tracestate")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -79,6 +81,7 @@ class _Exchange:
 
     async def run(self, app: ASGIApp) -> None:
         structlog.contextvars.bind_contextvars(request_id=self._context.request_id, service=self._service)
+        self._join_trace()
         receive = self._limited_receive if self._scope["type"] == "http" else self._receive
         try:
             if not hasattr(self._scope["app"].state, "guards"):  # served without its lifespan
@@ -90,6 +93,14 @@ class _Exchange:
             await self._answer(error)
         finally:
             self._report()
+
+    def _join_trace(self) -> None:
+        """A trace that a caller began goes on through every service, and its id stands in the log."""
+        told = {name: value for name, value in self._scope["headers"] if name in _TRACING}
+        joined = trace.read(*(told.get(name, b"").decode("latin-1") for name in _TRACING)) if told else None
+        trace.begin(joined)
+        if joined is not None:
+            structlog.contextvars.bind_contextvars(trace_id=joined.trace_id)
 
     async def _limited_receive(self) -> Message:
         if self._body_ended:
@@ -172,6 +183,7 @@ class _Exchange:
         _counted(self._service, method, route, self._status).inc()
         if self._scope["type"] == "http":
             _timed(self._service, route).observe(took_s)
+        joined = trace.current()
         level = logging.DEBUG if route.startswith("/health/") and self._status < 400 else logging.INFO
         _access.write(
             level,
@@ -182,6 +194,7 @@ class _Exchange:
             route=route,
             status=self._status,
             ms=round(took_s * 1000, 2),
+            **({"trace_id": joined.trace_id} if joined else {}),
         )
 
     def _route(self) -> str:

@@ -166,10 +166,10 @@ class ServiceLine:
                     cookie_jar=aiohttp.DummyCookieJar(),
                     read_bufsize=_LINE_BYTES,
                 )
-                self._upkeep.start(probe(self._upstreams, self._http), name="probe")
+                self._upkeep.start(probe(self._upstreams, self._http), name="probe", apart=True)
                 if self._find is not None:
                     await refresh(self._upstreams, self._find)
-                    self._upkeep.start(follow(self._upstreams, self._find), name="follow")
+                    self._upkeep.start(follow(self._upstreams, self._find), name="follow", apart=True)
             return self._http
 
     async def close(self) -> None:

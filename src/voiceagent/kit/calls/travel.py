@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 
+from voiceagent.kit.calls.trace import current
+
 REQUEST_ID = "X-Request-Id"
 LEFT_MS = "X-Voiceagent-Left-Ms"
 """Milliseconds, not a time of day: two machines need not agree on the clock."""
@@ -43,6 +45,8 @@ def left_s(most_s: float) -> float:
 def departing(within_s: float | None = None) -> dict[str, str]:
     """The headers of a call that goes out and has `within_s` seconds, None for a call without an end."""
     headers = {REQUEST_ID: _request_id.get()} if _request_id.get() else {}
+    if (trace := current()) is not None:
+        headers |= trace.departing()
     if within_s is not None:
         headers[LEFT_MS] = str(max(1, round(within_s * 1000)))
     return headers
