@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -44,9 +45,15 @@ class Stage:
 
 @contextmanager
 def stage(
-    folder: Path, more: Mapping[str, str] = MappingProxyType({}), variables: Mapping[str, str] = MappingProxyType({})
+    folder: Path,
+    more: Mapping[str, str] = MappingProxyType({}),
+    variables: Mapping[str, str] = MappingProxyType({}),
+    trusted: Path | None = None,
 ) -> Iterator[Stage]:
-    """Runs until the block ends. more: further settings, as AREA__NAME.  variables: of its environment, further ones."""
+    """Runs until the block ends. more: further settings, as AREA__NAME.  variables: of its environment, further ones.
+
+    trusted: the authority by which its doors are known, where `more` makes them speak TLS.
+    """
     ports = dict(zip(SERVERS, _free_ports(len(SERVERS)), strict=True))
     data_dir, log = folder / "data", folder / "log"
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -65,7 +72,12 @@ def stage(
         )
     try:
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-        _wait(process, f"{urls['gateway']}/health/ready", log)
+        if trusted is not None:
+            urls |= {
+                name: urls[name].replace("http:", "https:").replace("127.0.0.1", "localhost")
+                for name in ("gateway", "dashboard")
+            }
+        _wait(process, f"{urls['gateway']}/health/ready", log, trusted)
         yield Stage(urls["gateway"], f"sqlite:///{data_dir / 'voiceagent.db'}", data_dir, log, urls, process)
     finally:
         if process.poll() is None:
@@ -77,13 +89,14 @@ def stage(
             process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def _wait(process: subprocess.Popen[bytes], url: str, log: Path, trusted: Path | None) -> None:
+    context = ssl.create_default_context(cafile=str(trusted)) if trusted else None
     ends_at_s = time.monotonic() + READY_S
     while time.monotonic() < ends_at_s:
         if process.poll() is not None:
             raise RuntimeError(f"the platform ended with {process.returncode}:\n{log.read_text()[-3000:]}")
         try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
+            with urllib.request.urlopen(url, timeout=2, context=context) as answer:
                 if answer.status == 200:
                     return
         except (urllib.error.URLError, OSError):

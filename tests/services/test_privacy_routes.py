@@ -99,6 +99,7 @@ async def test_an_export_holds_what_is_kept_of_one_person_and_of_nobody_else(hom
     assert "4111" not in file.read("documents.json").decode()
     sound = file.read(f"recordings/{recording.name}/caller.wav")
     assert sound[:4] == b"RIFF" and sound[44:] == b"\1\0" * 1_600
+    assert f"recordings/{recording.name}/events.jsonl" not in file.namelist()  # words of it are masked nowhere
     assert b"bob" not in answer.content
     assert not [name for name in file.namelist() if name.startswith("recordings/") and recording.name not in name]
     assert not {"password_hash", "secret_sha256"} & set(str(person).replace("'", " ").split())

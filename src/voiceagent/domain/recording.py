@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+LOG_FILE = "events.jsonl"
+"""What happened in the session, word by word."""
 ABOUT_FILE = "about.json"
 RAW_FILE = "raw"
 """Lies, empty, beside sound whose personal data is still to be bleeped: nobody is given such a recording."""

@@ -82,10 +82,10 @@ class Seals(Protocol):
     """The keys of the rows of a tenant, in one transaction."""
 
     async def rewrap(self, *, old_key_id: str, limit: int, after: str = "") -> tuple[int, str]:
-        """Put at most `limit` row keys that `old_key_id` wraps under the tenant's active key; how many, and the place to go on `after`.
+        """Of the next `limit` rows put the keys that `old_key_id` wraps under the tenant's active key; how many, and the place to go on `after`.
 
-        after: "" begins anew. 0 rows: nothing beyond that place is under the old key. Rows stay readable throughout, and what is stored
-        meanwhile is not touched. Idempotent: it may stop anywhere and begin again.
+        after: "" begins anew, and is told at the end. However many rows there are, each call looks at no more than these. Rows stay readable
+        throughout, and what is stored meanwhile is not touched. Idempotent: it may stop anywhere and begin again.
         """
         ...
 

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from voiceagent.domain.recording import LOG_FILE
 from voiceagent.ports.store import UnitOfWork
 from voiceagent.rights.parts import RightsParts
 from voiceagent.rights.recordings import opened
@@ -24,7 +25,7 @@ README = (
     "person.json: the account, its sign-ins and keys (no secrets).\n"
     "conversations.jsonl: one conversation a line, with every turn.\n"
     "documents.json: the documents that this person uploaded.\n"
-    "recordings/: sound and log of recorded sessions.\n"
+    "recordings/: sound of recorded sessions, and their logs unless personal data is masked in exports.\n"
 )
 NOT_READY = "Personal data in this recording is still to be replaced by a tone: ask again later.\n"
 
@@ -58,7 +59,10 @@ class _Sink(io.RawIOBase):
 async def exported(
     parts: RightsParts, tenant_id: str, subject: str, words: Words | None = None
 ) -> AsyncIterator[bytes]:
-    """The pieces of the ZIP file. words: what texts of turns and all that is told of documents go through, None for as they are."""
+    """The pieces of the ZIP file. words: what texts of turns and all that is told of documents go through, None for as they are.
+
+    With `words` the logs of recordings stay out; their sound is as it was kept.
+    """
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("README.txt", README)
@@ -79,6 +83,8 @@ async def exported(
                 continue
             keys = (await parts.keys.of(tenant_id)).keys if parts.keys is not None else {}
             for name, data in (await asyncio.to_thread(opened, recording, keys)).items():
+                if words is not None and name == LOG_FILE:
+                    continue  # it holds what was said piece by piece, and no rule finds a quarter of a number
                 file.writestr(f"recordings/{recording.recording_id}/{name}", data)
                 yield sink.taken()
     yield sink.taken()

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import structlog
 
-from voiceagent.domain.recording import ABOUT_FILE, RecordingAbout, packed
+from voiceagent.domain.recording import ABOUT_FILE, LOG_FILE, RecordingAbout, packed
 from voiceagent.kit.crypto_frames import SealedFrames
 from voiceagent.kit.errors import InvalidInput, Problem
 from voiceagent.kit.offload import Offload
@@ -109,7 +109,7 @@ class Recorder:
 
     async def _flush(self) -> None:
         pieces: list[tuple[str, bytes]] = [
-            ("events.jsonl", "".join(f"{line}\n" for line in self._lines).encode()),
+            (LOG_FILE, "".join(f"{line}\n" for line in self._lines).encode()),
             ("caller.pcm", bytes(self._caller)),
             ("agent.pcm", bytes(self._agent)),
         ]
@@ -134,7 +134,7 @@ def replay(folder: Path) -> Iterator[tuple[TurnEvent, tuple[TurnEffect, ...], tu
 
     Raises InvalidInput `bad_recording` when the log is not one of ours.
     """
-    lines = (folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (folder / LOG_FILE).read_text(encoding="utf-8").splitlines()
     entries = [json.loads(line) for line in lines]
     if not entries or entries[0].get("format") != FORMAT:
         raise InvalidInput("bad_recording", "this is not a recording of a session, or of another version")

@@ -296,9 +296,17 @@ async def test_a_rotation_that_was_stopped_goes_on(house: House) -> None:
         moved, place = await work.seals.rewrap(old_key_id=old_key_id, limit=4)
         assert (moved, place) == (4, "turns/turn_00003")
     async with store.begin(A) as work:
+        assert await work.seals.rewrap(old_key_id=old_key_id, limit=6) == (
+            2,
+            "turns/turn_00005",
+        )  # four are under the new one
+        assert await work.seals.rewrap(old_key_id=old_key_id, limit=3) == (
+            0,
+            "turns/turn_00002",
+        )  # no more are looked at
         moved, place = await work.seals.rewrap(old_key_id=old_key_id, limit=2, after="turns/turn_00005")
-        assert (moved, place) == (2, "turns/turn_00007")  # what comes before the place is not looked at
-        assert await work.seals.rewrap(old_key_id=old_key_id, limit=9, after="repeats/") == (0, "repeats/")
+        assert (moved, place) == (2, "turns/turn_00007")
+        assert await work.seals.rewrap(old_key_id=old_key_id, limit=9, after="repeats/") == (0, "")
     assert await read(store, A) == turns  # half under the old one, half under the new one
 
     async def waited(seconds: float) -> None:

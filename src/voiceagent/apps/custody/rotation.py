@@ -56,9 +56,9 @@ async def _under_newest(store: Store, keys: RootKeys) -> int:
 
 async def _rows(store: Store, tenant_id: str, old_key_id: str) -> int:
     """How many, from the first row to the last, some a transaction."""
-    count, moved, after = 0, 1, ""
-    while moved:
+    count, after, is_over = 0, "", False
+    while not is_over:
         async with store.begin(tenant_id) as work:
             moved, after = await work.seals.rewrap(old_key_id=old_key_id, limit=ROWS_AT_A_TIME, after=after)
-        count += moved
+        count, is_over = count + moved, not after
     return count

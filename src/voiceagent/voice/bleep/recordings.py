@@ -17,7 +17,7 @@ import structlog
 from voiceagent.domain.audio import SAMPLE_BYTES, SPEECH_RATE_HZ, Word
 from voiceagent.domain.pii.bleep import Interval, words_to_bleep
 from voiceagent.domain.provider import Asker
-from voiceagent.domain.recording import ABOUT_FILE, RAW_FILE, RecordingAbout, unpacked
+from voiceagent.domain.recording import ABOUT_FILE, LOG_FILE, RAW_FILE, RecordingAbout, unpacked
 from voiceagent.kit.crypto_envelope import WrappingKey
 from voiceagent.kit.crypto_frames import SealedFrames, opened_frames
 from voiceagent.kit.errors import Problem
@@ -30,7 +30,6 @@ from voiceagent.voice.routes.long_audio import Hints, transcribe
 
 _log = structlog.get_logger(__name__)
 
-LOG_FILE = "events.jsonl"
 SOUND = ("caller.pcm", "agent.pcm")
 AGAIN_S = 60.0
 LEFT_BEHIND_S = 3600.0

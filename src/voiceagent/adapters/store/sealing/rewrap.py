@@ -5,7 +5,7 @@ And keeps what is stored only where it is sealed: the words that pseudonyms stan
 
 from __future__ import annotations
 
-from sqlalchemy import Table, bindparam, func, select, update
+from sqlalchemy import Table, bindparam, select, update
 
 from voiceagent.adapters.store.scope import Scope, mine, param, upsert
 from voiceagent.adapters.store.sealing.rows import ROW_KEY, SEALED, id_of
@@ -26,11 +26,13 @@ class SqlSeals:
     async def rewrap(self, *, old_key_id: str, limit: int, after: str = "") -> tuple[int, str]:
         name, _, row_id = after.partition("/")
         names = [table.name for table in SEALED]
+        if self._scope.seal is None:
+            return 0, ""
         for table in list(SEALED)[names.index(name) if name in names else 0 :]:
             done, last = await self._rewrapped(table, old_key_id, limit, row_id if table.name == name else "")
-            if done:
+            if last:
                 return done, f"{table.name}/{last}"
-        return 0, after
+        return 0, ""
 
     async def keep_originals(self, turn_id: str, originals: tuple[tuple[str, str], ...]) -> bool:
         if self._scope.seal is None:
@@ -44,20 +46,20 @@ class SqlSeals:
         return {name: original for row in rows for name, original in row["originals"]}
 
     async def _rewrapped(self, table: Table, old_key_id: str, limit: int, after: str) -> tuple[int, str]:
-        """How many of the rows whose ids come after this one, and the last of them: no row is looked at twice on the way."""
-        seal = self._scope.seal
-        if seal is None:
-            return 0, after
-        name = id_of(table)
-        under_old = func.substr(table.c[ROW_KEY], 1, len(old_key_id) + 1) == param("prefix")
-        found = select(table.c[name], table.c[ROW_KEY]).where(mine(table), table.c[name] > param("after"), under_old)
-        found = found.order_by(table.c[name]).limit(param("count"))
-        rows = await self._scope.rows(found, prefix=f"{old_key_id}.", after=after, count=limit)
-        values = [{"id": row[name], "before": row[ROW_KEY], "after": await seal.rewrapped(table, row)} for row in rows]
+        """How many of the rows whose ids come after this one, and the last of the rows; "" when there is none.
+
+        The rows are taken by their ids alone: looking for those under the old key reads the whole table when few are left.
+        """
+        seal, name = self._scope.seal, id_of(table)
+        assert seal is not None  # noqa: S101 - rewrap has looked
+        following = select(table.c[name], table.c[ROW_KEY]).where(mine(table), table.c[name] > param("after"))
+        rows = await self._scope.rows(following.order_by(table.c[name]).limit(param("count")), after=after, count=limit)
+        old = [row for row in rows if (row[ROW_KEY] or "").startswith(f"{old_key_id}.")]
+        values = [{"id": row[name], "before": row[ROW_KEY], "after": await seal.rewrapped(table, row)} for row in old]
         if values:
             # Only where nobody stored the row anew meanwhile: that one is under the newest key already.
             same = (table.c[name] == bindparam("p_id"), table.c[ROW_KEY] == bindparam("p_before"))
             await self._scope.run_many(
                 update(table).where(mine(table), *same).values({ROW_KEY: bindparam("p_after")}), values
             )
-        return len(values), values[-1]["id"] if values else after
+        return len(values), rows[-1][name] if rows else ""
