@@ -165,6 +165,19 @@ def test_the_chart_sets_what_exists_and_takes_secrets_only_from_a_secret() -> No
 ENCRYPTED = ("--set", "tls.doors.enabled=true,tls.internal.enabled=true,tls.required=true")
 
 
+def test_a_file_that_a_setting_names_is_mounted_in_every_pod() -> None:
+    objects = rendered("-f", str(CHART / "ci-values.yaml"))
+    maps = {one["metadata"]["name"]: one["data"] for one in objects if one["kind"] == "ConfigMap"}
+    path = maps["voice-voiceagent"]["VOICEAGENT_HOOKS__FILE"]
+    assert json.loads(maps["voice-voiceagent-files"][Path(path).name]) == {"rules": []}
+    for deployment in of_kind(objects, "Deployment").values():
+        pod = deployment["spec"]["template"]["spec"]
+        mounts = {mount["name"]: mount for mount in pod["containers"][0]["volumeMounts"]}
+        assert mounts["files"] == {"name": "files", "mountPath": str(Path(path).parent), "readOnly": True}
+        assert {"name": "files", "configMap": {"name": "voice-voiceagent-files"}} in pod["volumes"]
+    assert not any(one["metadata"]["name"].endswith("-files") for one in rendered())
+
+
 def test_the_chart_encrypts_what_travels_by_secrets_that_exist() -> None:
     objects = rendered(*ENCRYPTED, "--set", "tls.doors.secret=ours,tls.internal.secret=house")
     assert not of_kind(objects, "Certificate")
