@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from tests.support.documents_kit import OWNER, DocumentsKit, documents_kit
 
+from voiceagent.documents.jobs import numbers
 from voiceagent.documents.jobs.lanes import Lanes
 from voiceagent.documents.parts import INGEST
 from voiceagent.documents.worker import DocumentWorker
 from voiceagent.domain.job import Job
+from voiceagent.kit.telemetry import exposition
 from voiceagent.ports.work import SUSPECT_LOSSES
 
 RESTARTS = 6  # more than a document has attempts
@@ -73,3 +75,21 @@ def test_a_worker_reads_one_suspect_at_a_time() -> None:
     assert not lanes.takes_suspects
     lanes.end(suspect)
     assert lanes.takes_suspects
+
+
+async def test_the_metrics_tell_what_is_open_and_how_jobs_ended(kit: DocumentsKit) -> None:
+    for name in ("a.txt", "b.txt"):
+        await kit.add(name, f"This is {name}.")
+    counting = asyncio.create_task(numbers.counting(kit.parts.store.queue, (INGEST,)))
+    async with asyncio.timeout(10):
+        while f'voiceagent_documents_open_jobs{{kind="{INGEST}"}} 2.0'.encode() not in exposition():
+            await asyncio.sleep(0.02)
+    counting.cancel()
+    done = f'voiceagent_documents_jobs_total{{kind="{INGEST}",outcome="done"}}'.encode()
+    before = _value(done)
+    assert await kit.work() == 2
+    assert _value(done) == before + 2
+
+
+def _value(name: bytes) -> float:
+    return next((float(line.rpartition(b" ")[2]) for line in exposition().splitlines() if line.startswith(name)), 0.0)

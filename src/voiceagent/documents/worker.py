@@ -12,6 +12,7 @@ from functools import partial
 import structlog
 
 from voiceagent.documents.ingest import Ingest
+from voiceagent.documents.jobs import numbers
 from voiceagent.documents.jobs.lanes import LANES, Lanes
 from voiceagent.documents.parts import ERASE, INGEST, MODEL_KEY, DocumentParts, file_blob, text_blob
 from voiceagent.documents.retrieval.loss import lost_collections
@@ -69,6 +70,7 @@ class DocumentWorker:
         jobs = TaskScope("document-jobs")
         jobs.start(self._reconciling(), name="reconcile")
         jobs.start(self._sweep(), name="sweep")
+        jobs.start(numbers.counting(self._parts.store.queue, (INGEST, ERASE)), name="counting")
         try:
             while True:
                 await lanes.wait()
@@ -113,6 +115,7 @@ class DocumentWorker:
         try:
             async with leased(self._parts.store, job, LEASE_S):
                 await retried(lambda: work(job), within_s=park_s, first_delay_s=_PARKED_S)
+            numbers.ended(job.kind, "done")
         except Conflict as conflict:
             if conflict.code != "lease_lost":
                 raise
@@ -320,6 +323,7 @@ class DocumentWorker:
 
     async def _wait(self, job: Job, code: str) -> None:
         """What the job needs is away, or configured wrongly: that is no fault of the document, and ends without its being uploaded again."""
+        numbers.ended(job.kind, "waits")
         _log.warning("job_waits", job_id=job.job_id, kind=job.kind, code=code, for_s=_AWAY_PAUSE.total_seconds())
         async with self._parts.store.begin(job.tenant_id) as work:
             await work.jobs.give_back(job, due_at=self._parts.clock.now() + _AWAY_PAUSE)
@@ -330,6 +334,7 @@ class DocumentWorker:
         retry_at = (
             None if last else self._parts.clock.now() + timedelta(seconds=_RETRY_S[min(job.tries, len(_RETRY_S)) - 1])
         )
+        numbers.ended(job.kind, "given_up" if last else "failed")
         _log.warning("job_failed", job_id=job.job_id, kind=job.kind, code=code, tries=job.tries, last=last)
         told = self._event(job.tenant_id, "document_failed", job.subject_id, code=code)
         async with self._parts.store.begin(job.tenant_id) as work:
