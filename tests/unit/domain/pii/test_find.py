@@ -18,6 +18,7 @@ WRITTEN = [
     ("mon portable est 06 12 34 56 78", "phone", "06 12 34 56 78", "0612345678"),
     ("It's 5-5-5-0-1-2-3-4-5-6.", "phone", "5-5-5-0-1-2-3-4-5-6", "5550123456"),
     ("desk 415-555-2671 x204", "phone", "415-555-2671 x204", "4155552671x204"),
+    ("my e-mail address is Martin.Baker.", "email", "Martin.Baker", "martin.baker"),
     ("write to Anna.Muster+spam@Example.co.uk.", "email", "Anna.Muster+spam@Example.co.uk", "anna.muster+spam@example.co.uk"),
     ("SSN 123-45-6789", "us_ssn", "123-45-6789", "123456789"),
     ("DNI 12345678Z", "national_id", "12345678Z", "12345678Z"),
@@ -61,6 +62,7 @@ SAID = [
     ("born on the fifth of May nineteen eighty two", "birth_date", "the fifth of may 1982"),
 ]  # fmt: skip
 NOTHING = [
+    "The e-mail is fine. E-mail: see below. My e-mail address is known.",
     "There were 374 780 163 people in 1990-2000.",
     "We sold 12,345,678 units for $4,000,000.00.",
     "Version 1.2.3.4 came out on 2024-05-17 14:11:22.",

@@ -103,7 +103,8 @@ def destroy(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Destroy the keys of an organisation: what was encrypted under them cannot be read again, here and in every backup."""
+    """Destroy the keys of an organisation: what was encrypted under them cannot be read again. The next `backup create` takes them out of
+    every backup of its folder, too; copies elsewhere go with the backup key."""
     if yes != tenant:
         raise InvalidInput("not_confirmed", "give --yes with the id of the tenant", param="--yes")
 
@@ -115,7 +116,9 @@ def destroy(
     if as_json:
         print_json({"tenant": tenant, "destroyed": count})
     else:
-        out.print(f"{count} keys of {tenant} are destroyed")
+        out.print(
+            f"{count} keys of {tenant} are destroyed; run `voiceagent backup create` to take them out of older backups"
+        )
 
 
 @app.command(epilog="Example: `voiceagent encryption open-recording recordings/rec_01k... opened`")

@@ -10,6 +10,11 @@ from voiceagent.domain.pii.spans import Span
 from voiceagent.domain.pii.view import View, any_of
 
 _EMAIL = re.compile(r"(?<![\w.+%'-])[\w.+%'-]{1,64}+@(?:[^\W_](?:[\w-]{0,61})\.){1,6}[^\W\d_][\w-]{1,23}", re.UNICODE)
+_HALF_AN_EMAIL = re.compile(
+    r"\be-?mail(?:\s{1,3}address)?(?:\s{1,3}is|\s?:)\s{1,3}([^\W\d_][\w+-]{0,63}+(?:\.[\w+-]{1,63}+){1,4}+)(?![@\w])",
+    re.IGNORECASE,
+)
+"""A recogniser that loses "at example dot com" still hears the name: "my e-mail address is anna.kowalska"."""
 _IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])[0-9a-fA-F:]{2,39}+(?:(?:\.\d{1,3}){3})?(?![\w:])")
 _MAC = re.compile(
@@ -35,6 +40,8 @@ def recognise(view: View) -> Iterator[Span]:
             yield view.span("url_credentials", found.start(), found.end(), 0.98)
     for found in _SECRET_QUERY.finditer(text):
         yield view.span("url_credentials", found.start(1), found.end(1), 0.9)
+    for found in _HALF_AN_EMAIL.finditer(text):
+        yield view.span("email", found.start(1), found.end(1), 0.8, found.group(1).lower())
     yield from _addresses(view)
 
 
