@@ -180,12 +180,29 @@ async def test_a_list_of_stores_reads_all_of_them_once_and_one_store_none(
     monkeypatch.setattr(SqlCollections, "all", counted)
     page = (await http.get("/v1/vector_stores", params={"limit": 10})).json()
     assert [one["id"] for one in page["data"]] == made[:1:-1] and page["has_more"]
-    assert len(read) == 1, (
-        "an organisation may have thousands: the page of 100 took a minute when each store read them all"
-    )
+    assert len(read) == 1, "an organisation may have thousands, and a page is of a hundred"
     assert (await http.get(f"/v1/vector_stores/{made[3]}")).json()["name"] == "store 3"
     assert (await http.get(f"/v1/vector_stores/{made[3]}/files")).json()["data"] == []
     assert len(read) == 1
     for who, store_id in (("stranger", made[3]), ("owner", "col_none")):
         answer = await http.get(f"/v1/vector_stores/{store_id}", headers={"x-who": who})
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "collection_not_found")
+
+
+async def test_a_store_goes_and_its_files_stay_unless_only_some_may_read_it(
+    kit: DocumentsKit, http: httpx.AsyncClient
+) -> None:
+    note, secret = (
+        await file(http, "note.txt", "Roses are cut in March."),
+        await file(http, "pay.txt", "Pay is secret."),
+    )
+    into = await store(http, name="Codes", file_ids=[note])
+    assert (await http.delete(f"/v1/vector_stores/{into}")).json()["deleted"] is True
+    assert (await http.get(f"/v1/vector_stores/{into}")).status_code == 404
+    assert (await http.get(f"/v1/files/{note}")).status_code == 200
+    body = {"name": "Few", "reader_ids": [OWNER.subject]}
+    few = (await http.post("/api/v1/collections", json=body)).json()["collection_id"]
+    await http.post(f"/v1/vector_stores/{few}/files", json={"file_id": secret})
+    refused = await http.delete(f"/v1/vector_stores/{few}")
+    assert refused.status_code == 409
+    assert [one["id"] for one in (await http.get(f"/v1/vector_stores/{few}/files")).json()["data"]] == [secret]
