@@ -205,4 +205,5 @@ async def test_a_store_goes_and_its_files_stay_unless_only_some_may_read_it(
     await http.post(f"/v1/vector_stores/{few}/files", json={"file_id": secret})
     refused = await http.delete(f"/v1/vector_stores/{few}")
     assert refused.status_code == 409
+    assert (await http.delete("/v1/vector_stores/col_default")).status_code == 409
     assert [one["id"] for one in (await http.get(f"/v1/vector_stores/{few}/files")).json()["data"]] == [secret]

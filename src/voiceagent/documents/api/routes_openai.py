@@ -155,7 +155,12 @@ async def change_store(store_id: str, wanted: StoreChanged, caller: Writer, serv
 
 @router.delete("/vector_stores/{store_id}")
 async def delete_store(store_id: str, caller: Writer, service: Service) -> Json:
-    """Remove a vector store that has no files."""
+    """Remove a vector store; its files stay. One that only some may read has to be empty: its files would be open to all."""
+    known = await _collection(service, caller, store_id)
+    if not known.reader_ids and store_id != DEFAULT_COLLECTION_ID:
+        while found := await service.page(caller, before=None, limit=200, collection_id=store_id):
+            for one in found:
+                await service.move(caller, one.document_id, DEFAULT_COLLECTION_ID)
     await service.delete_collection(caller, store_id)
     return {"id": store_id, "object": "vector_store.deleted", "deleted": True}
 
