@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ async def test_listeners_hear_of_a_document_that_is_given_up(
 
     monkeypatch.setattr(kit.parts.sandbox, "read", away)
     monkeypatch.setattr("voiceagent.documents.worker._RETRY_S", (0.0,))
+    monkeypatch.setattr("voiceagent.documents.worker._PATIENCE", timedelta(0))  # it was uploaded long ago
     heard: list[Event] = []
 
     async def listen() -> None:
