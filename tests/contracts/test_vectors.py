@@ -95,6 +95,8 @@ async def test_collections_readers_kinds_languages_and_dates_are_part_of_the_que
         assert "doc_4.0" in await search(store, "leave", mode=mode, reader_id="user_2")
         assert await search(store, "leave", mode=mode, kinds=("manual", "cv")) == ["doc_1.0"]
         assert await search(store, "leave", mode=mode, languages=("de",)) == ["doc_2.0"]
+        assert await search(store, "leave", mode=mode, document_ids=("doc_2", "doc_3", "doc_4")) == ["doc_2.0"]
+        assert await search(store, "leave", mode=mode, document_ids=("doc_none",)) == []
         assert await search(store, "leave", mode=mode, after=datetime(2025, 1, 1, tzinfo=UTC)) == ["doc_2.0"]
         assert await search(store, "leave", mode=mode, before=datetime(2025, 1, 1, tzinfo=UTC)) == ["doc_1.0"]
 

@@ -132,13 +132,16 @@ async def test_filters_and_thresholds_hold_or_are_refused(kit: DocumentsKit, htt
     nothing = {"type": "and", "filters": [german_only, {"type": "eq", "key": "kind", "value": "no such kind"}]}
     assert await found(filters=nothing) == []
     assert await found(ranking_options={"score_threshold": 1.01}) == []
+    assert await found(filters={"type": "or", "filters": [german_only, german_only]}) == [german]
+    assert await found(filters={"type": "nin", "key": "language", "value": ["de"]}) == [english]
     for wrong in (
-        {"type": "eq", "key": "year", "value": 2024},
-        {"type": "gt", "key": "language", "value": "de"},
-        {"type": "or", "filters": [german_only]},
-        {"type": "and", "filters": [german_only, german_only]},
+        {"type": "like", "key": "year", "value": 2024},
+        {"type": "gt", "key": "language", "value": True},
+        {"type": "or", "filters": []},
+        {"type": "eq", "key": "year"},
         {"type": "in", "key": "language", "value": []},
         {"type": "and", "filters": "x"},
+        {"type": "and", "filters": [german_only] * 65 + [{"type": "ne", "key": "a", "value": 1}]},
     ):
         answer = await http.post(f"/v1/vector_stores/{into}/search", json={"query": "annual leave", "filters": wrong})
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_filter")
@@ -154,17 +157,99 @@ async def test_a_search_names_the_file_and_not_its_title(kit: DocumentsKit, http
 
 
 @pytest.mark.parametrize("place", ["file", "batch", "file of a batch"])
-async def test_attributes_of_callers_are_refused_and_nothing_is_moved(http: httpx.AsyncClient, place: str) -> None:
+async def test_what_callers_say_of_a_file_stays_and_narrows_a_search(
+    kit: DocumentsKit, http: httpx.AsyncClient, place: str
+) -> None:
     into = await store(http, name="Codes")
-    note, told = await file(http, "note.txt", "Roses are cut in March."), {"topic": "roses"}
+    told = {"topic": "roses", "year": 2024, "draft": False}
+    note, other = [await file(http, f"{name}.txt", f"Roses are cut in {name}.") for name in ("March", "April")]
     where, body = {
         "file": ("files", {"file_id": note, "attributes": told}),
         "batch": ("file_batches", {"file_ids": [note], "attributes": told}),
         "file of a batch": ("file_batches", {"files": [{"file_id": note, "attributes": told}]}),
     }[place]
-    answer = await http.post(f"/v1/vector_stores/{into}/{where}", json=body)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "attributes_not_kept")
+    assert (await http.post(f"/v1/vector_stores/{into}/{where}", json=body)).status_code == 200
+    await http.post(f"/v1/vector_stores/{into}/files", json={"file_id": other, "attributes": {"year": 2020}})
+    await kit.work()  # reading it keeps them
+    shown = (await http.get(f"/v1/vector_stores/{into}/files/{note}")).json()["attributes"]
+    assert shown == {"kind": shown["kind"], "language": "en", **told}
+
+    async def found(filters: dict[str, Any] | None) -> set[str]:
+        answer = await http.post(f"/v1/vector_stores/{into}/search", json={"query": "roses", "filters": filters})
+        assert answer.status_code == 200, answer.text
+        return {one["file_id"] for one in answer.json()["data"]}
+
+    assert await found(None) == {note, other}
+    assert await found({"type": "eq", "key": "topic", "value": "roses"}) == {note}
+    assert await found({"type": "gte", "key": "year", "value": 2020}) == {note, other}
+    recent = {"type": "gt", "key": "year", "value": 2020}
+    assert await found({"type": "and", "filters": [recent, {"type": "eq", "key": "language", "value": "en"}]}) == {note}
+    assert await found({"type": "and", "filters": [recent, {"type": "ne", "key": "draft", "value": False}]}) == set()
+    await http.post(f"/v1/vector_stores/{into}/files/{note}", json={"attributes": {"topic": "tulips"}})
+    assert await found({"type": "eq", "key": "topic", "value": "roses"}) == set()
+    assert await found({"type": "in", "key": "topic", "value": ["tulips"]}) == {note}
+    assert await found(recent) == set()
+    await http.post(f"/v1/vector_stores/{into}/files/{note}", json={"attributes": None})
+    assert (await http.get(f"/v1/vector_stores/{into}/files/{note}")).json()["attributes"].keys() == {
+        "kind",
+        "language",
+    }
+
+
+async def test_what_is_said_while_a_file_is_read_stays(kit: DocumentsKit, http: httpx.AsyncClient) -> None:
+    into = await store(http, name="Codes")
+    note = await file(http, "note.txt", "Roses are cut in March.")
+    await http.post(f"/v1/vector_stores/{into}/files", json={"file_id": note})
+    run = kit.worker._ingest.run
+
+    async def reading(*given: Any, **more: Any) -> Any:
+        ready = await run(*given, **more)
+        await http.post(f"/v1/vector_stores/{into}/files/{note}", json={"attributes": {"topic": "roses"}})
+        return ready
+
+    kit.worker._ingest.run = reading  # type: ignore[method-assign]
+    await kit.work()
+    shown = (await http.get(f"/v1/vector_stores/{into}/files/{note}")).json()
+    assert (shown["status"], shown["attributes"].get("topic")) == ("completed", "roses")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"kind": "mine"},
+        {"": "x"},
+        {"k" * 65: "x"},
+        {"a": "x" * 513},
+        {"a": None},
+        {"a": ["x"]},
+        {f"k{number}": 1 for number in range(17)},
+    ],
+)
+async def test_attributes_that_are_none_are_refused_and_nothing_is_moved(
+    http: httpx.AsyncClient, told: dict[str, Any]
+) -> None:
+    into = await store(http, name="Codes")
+    note = await file(http, "note.txt", "Roses are cut in March.")
+    answer = await http.post(f"/v1/vector_stores/{into}/files", json={"file_id": note, "attributes": told})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_attributes")
     assert (await http.get(f"/v1/vector_stores/{into}/files")).json()["data"] == []
+
+
+async def test_files_are_listed_page_by_page(http: httpx.AsyncClient) -> None:
+    made = [await file(http, f"{number}.txt", f"Note {number}.") for number in range(5)]
+    into = await store(http, file_ids=made)
+    for path, place in ((f"/v1/vector_stores/{into}/files", into), ("/v1/files", None)):
+        seen, after = [], ""
+        for _ in range(3):
+            page = (await http.get(path, params={"limit": 2, "after": after})).json()
+            seen += [one["id"] for one in page["data"]]
+            after = page["last_id"]
+            assert page["has_more"] == (len(seen) < 5), place
+        assert seen == made[::-1]
+    assert (await http.get(f"/v1/vector_stores/{into}")).json()["file_counts"]["total"] == 5
+    assert (await http.get("/v1/files", params={"after": "doc_none"})).status_code == 404
+    none = (await http.get(f"/v1/vector_stores/{into}/files", params={"filter": "completed"})).json()
+    assert (none["data"], none["has_more"]) == ([], False)
 
 
 async def test_a_list_of_stores_reads_all_of_them_once_and_one_store_none(

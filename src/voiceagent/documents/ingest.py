@@ -11,9 +11,11 @@ from voiceagent.documents.formats import FORMATS
 from voiceagent.documents.metadata import dated, describe
 from voiceagent.documents.parsed import ParsedDocument
 from voiceagent.documents.parts import (
+    ATTRIBUTES_KEY,
     FORMAT_KEY,
     KINDS_SETTING,
     MODEL_KEY,
+    READERS_KEY,
     DocumentParts,
     file_blob,
     own_kinds,
@@ -38,7 +40,7 @@ _TEXT = Offload("document-text", threads=4, queue=256)
 _BATCH = 64
 _LEAD_CHUNKS = 3
 _PARSED_SHARE = 0.15
-_KEPT_METADATA = (FORMAT_KEY, "reader_ids")
+_KEPT_METADATA = (FORMAT_KEY, READERS_KEY, ATTRIBUTES_KEY)
 
 
 @dataclass(frozen=True, slots=True)

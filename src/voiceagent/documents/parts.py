@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from voiceagent.documents.parsed import ParsedDocument, Span
@@ -27,7 +27,7 @@ from voiceagent.ports.vectors import VectorStore
 INGEST, ERASE = "document_ingest", "document_erase"
 DEFAULT_COLLECTION_ID = "col_default"
 KINDS_SETTING = "document_kinds"
-MODEL_KEY, READERS_KEY, FORMAT_KEY = "embedding_model", "reader_ids", "format"
+MODEL_KEY, READERS_KEY, FORMAT_KEY, ATTRIBUTES_KEY = "embedding_model", "reader_ids", "format", "attributes"
 PASSWORD_TTL_S = 3_600.0
 
 
@@ -92,6 +92,25 @@ def text_blob(tenant_id: str, document: Document) -> str:
 
 def password_key(tenant_id: str, document_id: str) -> str:
     return f"document-password:{tenant_id}:{document_id}"
+
+
+def is_of_model(document: Document, model: str) -> bool:
+    """Whether the document is indexed with the embedding model of that name."""
+    return document.metadata.get(MODEL_KEY) == model
+
+
+def with_attributes(document: Document, attributes: object) -> Document:
+    """The document with what callers say of it; without any for None."""
+    told = {} if attributes is None else {ATTRIBUTES_KEY: attributes}
+    return replace(
+        document,
+        metadata={name: document.metadata[name] for name in document.metadata if name != ATTRIBUTES_KEY} | told,
+    )
+
+
+def as_now(ready: Document, now: Document) -> Document:
+    """A document that was read, with what was changed of it meanwhile: its collection, and what callers say of it."""
+    return replace(with_attributes(ready, now.metadata.get(ATTRIBUTES_KEY)), collection_id=now.collection_id)
 
 
 def readers_of(document: Document) -> frozenset[str]:

@@ -51,7 +51,7 @@ class Searcher:
 
     async def _found(self, principal: Principal, query: SearchQuery, ends_s: float) -> tuple[Passage, ...]:
         collections, space = await self._readable(principal, query)
-        if not collections or not query.text.strip():
+        if not collections or not query.text.strip() or query.document_ids == ():
             return ()  # without the question's vector: who has no documents shall not wait for it in every turn
         vector = await self._vector(space, query.text)
         wanted = VectorQuery(
@@ -62,6 +62,7 @@ class Searcher:
             limit=self._parts.reranking.fetched(query.limit * _SPARE),
             kinds=query.kinds,
             languages=query.languages,
+            document_ids=query.document_ids,
             after=query.after,
             before=query.before,
             neighbours=query.neighbours,

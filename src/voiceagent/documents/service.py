@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import IO
@@ -19,7 +19,6 @@ from voiceagent.documents.parts import (
     FORMAT_KEY,
     INGEST,
     KINDS_SETTING,
-    MODEL_KEY,
     PASSWORD_TTL_S,
     READERS_KEY,
     Copies,
@@ -31,6 +30,7 @@ from voiceagent.documents.parts import (
     readers_of,
     text_blob,
     unpacked,
+    with_attributes,
 )
 from voiceagent.documents.search import Searcher
 from voiceagent.domain.audit import AuditEntry
@@ -43,6 +43,8 @@ from voiceagent.ports.blobs import BlobLinks
 from voiceagent.ports.erasure import refuse_erased
 from voiceagent.ports.store import UnitOfWork
 
+Attributes = Mapping[str, object] | None
+"""What callers say of a document from now on; None changes nothing."""
 _log = structlog.get_logger(__name__)
 _PIECE_BYTES = 1024 * 1024
 _SPOOL_BYTES = 1024 * 1024
@@ -193,13 +195,18 @@ class DocumentService:
             await work.jobs.enqueue(self.ingest_job(principal.tenant_id, document, attempt=now))
         return document
 
-    async def move(self, principal: Principal, document_id: str, collection_id: str) -> Document:
-        """Put the document into another collection. It is found again, under the new rights only, as soon as it is indexed again."""
+    async def move(
+        self, principal: Principal, document_id: str, collection_id: str, attributes: Attributes = None
+    ) -> Document:
+        """Put the document into another collection; it is found again, under the new rights only, as soon as it is indexed again."""
         now = self._parts.clock.now()
         async with self._parts.store.begin(principal.tenant_id) as work:
             document = await self._readable(work, principal, document_id)
             if not may_search(principal, await work.collections.get(collection_id)):
                 raise _no_collection()
+            if attributes is not None:
+                document = with_attributes(document, attributes)
+                await work.documents.put(document)
             if document.collection_id == collection_id:
                 return document
             document = replace(document, collection_id=collection_id, state="queued", progress=0.0, updated_at=now)
@@ -350,11 +357,6 @@ async def erase(parts: Copies, tenant_id: str, document_id: str) -> None:
         for name in names:
             await parts.blobs.delete(name)
     await parts.cache.delete(password_key(tenant_id, document_id))
-
-
-def is_of_model(document: Document, model: str) -> bool:
-    """Whether the document is indexed with the embedding model of that name."""
-    return document.metadata.get(MODEL_KEY) == model
 
 
 async def _searchable(work: UnitOfWork, principal: Principal, only: str | None) -> tuple[Collection, ...]:

@@ -1,4 +1,4 @@
-"""Removes files and texts that no document has: what a crash between storing bytes and storing their row leaves behind. Never what is being uploaded."""
+"""Removes files and texts that no document has, such as a crash between storing bytes and their row leaves, and those of older versions."""
 
 from __future__ import annotations
 
@@ -80,3 +80,14 @@ def _is_left_over(tenant_id: str, name: str, document: Document | None) -> bool:
     version = name.rpartition("/")[2].split(".")[1]
     is_old = version.isdigit() and int(version) <= document.version
     return is_old and name not in (file_blob(tenant_id, document), text_blob(tenant_id, document))
+
+
+async def remove_older(parts: DocumentParts, tenant_id: str, ready: Document) -> None:
+    """The files and texts of versions that this one has replaced."""
+    kept = {file_blob(tenant_id, ready), text_blob(tenant_id, ready)}
+    for area in ("documents", "texts"):
+        names = [name async for name in parts.blobs.names(f"{tenant_id}/{area}/{ready.document_id}.")]
+        for name in names:
+            version = name.rpartition("/")[2].split(".")[1]
+            if name not in kept and version.isdigit() and int(version) < ready.version:
+                await parts.blobs.delete(name)

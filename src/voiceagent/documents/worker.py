@@ -14,11 +14,18 @@ import structlog
 from voiceagent.documents.ingest import Ingest
 from voiceagent.documents.jobs import numbers
 from voiceagent.documents.jobs.lanes import LANES, Lanes
-from voiceagent.documents.parts import ERASE, INGEST, MODEL_KEY, DocumentParts, file_blob, text_blob
+from voiceagent.documents.parts import (
+    ERASE,
+    INGEST,
+    MODEL_KEY,
+    DocumentParts,
+    as_now,
+    is_of_model,
+)
 from voiceagent.documents.retrieval.loss import lost_collections
 from voiceagent.documents.sandbox import ParseFailed, ReaderStarved
-from voiceagent.documents.service import DocumentService, erase, is_of_model
-from voiceagent.documents.sweep import Sweeper
+from voiceagent.documents.service import DocumentService, erase
+from voiceagent.documents.sweep import Sweeper, remove_older
 from voiceagent.domain.document import Document
 from voiceagent.domain.events import Event
 from voiceagent.domain.job import Job
@@ -221,7 +228,7 @@ class DocumentWorker:
                 now, superseded = ready, True
             if not superseded:
                 await self._parts.spaces.begin(work)
-                await work.documents.put(replace(ready, collection_id=now.collection_id))
+                await work.documents.put(as_now(ready, now))
                 before = str(now.metadata.get(MODEL_KEY, ""))
                 await work.outbox.add(told)
             await work.jobs.complete(job)
@@ -233,18 +240,8 @@ class DocumentWorker:
             return
         if not superseded:
             self._moved |= bool(before) and not is_of_model(ready, before)
-            await self._remove_older(job.tenant_id, ready)
+            await remove_older(self._parts, job.tenant_id, ready)
             await self._tell(told)
-
-    async def _remove_older(self, tenant_id: str, ready: Document) -> None:
-        """The files and texts of versions that this one has replaced."""
-        kept = {file_blob(tenant_id, ready), text_blob(tenant_id, ready)}
-        for area in ("documents", "texts"):
-            names = [name async for name in self._parts.blobs.names(f"{tenant_id}/{area}/{ready.document_id}.")]
-            for name in names:
-                version = name.rpartition("/")[2].split(".")[1]
-                if name not in kept and version.isdigit() and int(version) < ready.version:
-                    await self._parts.blobs.delete(name)
 
     async def _erase_one(self, job: Job) -> None:
         async with self._parts.store.begin(job.tenant_id, read_only=True) as work:

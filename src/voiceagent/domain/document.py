@@ -116,6 +116,7 @@ class Passage:
 class SearchQuery:
     """What to look for. collection_ids: None means every collection that the caller may read; the others narrow it.
 
+    document_ids: only these documents, None for any.
     neighbours: how many chunks before and after each one found are joined to it, while all passages together stay within room_chars.
     """
 
@@ -129,6 +130,7 @@ class SearchQuery:
     deadline_s: float = 1.0
     neighbours: int = 0
     room_chars: int = 6_000
+    document_ids: tuple[str, ...] | None = None
 
 
 def page_at(passage: Passage, start: int) -> int:

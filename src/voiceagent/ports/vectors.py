@@ -38,6 +38,7 @@ class VectorQuery:
     """What to find. vector: of unit length, () to search by words only.
 
     collection_ids: only these, none of them named means nothing is found.  reader_id: who asks.  kinds, languages: () means any.
+    document_ids: only these, None means any.
     after, before: bounds of the document's date, inclusive and exclusive; documents without a date are outside of any bound.
     neighbours: so many chunks before and after each one found come with it, as `Passage.around`.
     """
@@ -53,6 +54,7 @@ class VectorQuery:
     before: datetime | None = None
     mode: SearchMode = "fused"
     neighbours: int = 0
+    document_ids: tuple[str, ...] | None = None
 
 
 class Scrubbed(Protocol):

@@ -221,6 +221,9 @@ def filter_clause(query: VectorQuery) -> tuple[str, list[object]]:
     values: list[object] = [json.dumps(query.collection_ids)]
     parts.append("(readers = '' OR EXISTS (SELECT 1 FROM json_each(readers) WHERE value = ?))")
     values.append(query.reader_id)
+    if query.document_ids is not None:
+        parts.append("document_id IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(query.document_ids))
     for column, wanted in (("kind", query.kinds), ("language", query.languages)):
         if wanted:
             parts.append(f"{column} IN (SELECT value FROM json_each(?))")  # noqa: S608

@@ -15,6 +15,8 @@ Json = dict[str, Any]
 
 def where_of(query: VectorQuery) -> Json:
     operands = [any_of("collection_id", query.collection_ids), any_of("readers", ("*", query.reader_id))]
+    if query.document_ids is not None:
+        operands.append(any_of("document_id", query.document_ids))
     for name, wanted in (("kind", query.kinds), ("language", query.languages)):
         if wanted:
             operands.append(any_of(name, wanted))

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field, model_validator
 
+from voiceagent.documents.api.attributes import Attributes, checked
 from voiceagent.documents.api.routes_openai import (
     Json,
     Reader,
@@ -16,7 +17,6 @@ from voiceagent.documents.api.routes_openai import (
     Writer,
     listed,
     store_file,
-    without_attributes,
 )
 from voiceagent.documents.service import DocumentService
 from voiceagent.domain.document import Document
@@ -35,14 +35,14 @@ MOST_FILES = 500
 
 
 class BatchFile(BaseModel):
-    """A file of a batch; further parameters of OpenAI's are ignored, but attributes are refused."""
+    """A file of a batch; further parameters of OpenAI's are ignored."""
 
     file_id: str = Field(min_length=1, max_length=128)
     attributes: Json | None = None
 
 
 class BatchWanted(BaseModel):
-    """file_ids, or files with parameters of their own."""
+    """file_ids, of which all get the attributes, or files with attributes of their own."""
 
     file_ids: list[str] = Field(default=[], max_length=MOST_FILES)
     files: list[BatchFile] = Field(default=[], max_length=MOST_FILES)
@@ -55,8 +55,11 @@ class BatchWanted(BaseModel):
         return self
 
     @property
-    def wanted(self) -> list[str]:
-        return list(dict.fromkeys(self.file_ids or [one.file_id for one in self.files]))
+    def wanted(self) -> dict[str, Attributes | None]:
+        """What is said of each file."""
+        if self.file_ids:
+            return dict.fromkeys(self.file_ids, checked(self.attributes))
+        return {one.file_id: checked(one.attributes) for one in self.files}
 
 
 def cache_of(request: Request) -> Cache:
@@ -70,14 +73,13 @@ Remembered = Annotated[Cache, Depends(cache_of)]
 @router.post("")
 async def create_batch(store_id: str, wanted: BatchWanted, caller: Writer, service: Service, cache: Remembered) -> Json:
     """Put files into a vector store: all of them, or none when one is not there."""
-    for told in (wanted.attributes, *(one.attributes for one in wanted.files)):
-        without_attributes(told)
-    for file_id in wanted.wanted:
+    files = wanted.wanted
+    for file_id in files:
         await service.get(caller, file_id)
-    for file_id in wanted.wanted:
-        await service.move(caller, file_id, store_id)
+    for file_id, attributes in files.items():
+        await service.move(caller, file_id, store_id, attributes)
     batch_id = new_id("vsfb")
-    made: dict[str, Any] = {"store_id": store_id, "file_ids": wanted.wanted, "at": int(datetime.now(UTC).timestamp())}
+    made: dict[str, Any] = {"store_id": store_id, "file_ids": list(files), "at": int(datetime.now(UTC).timestamp())}
     await cache.put(_key(caller, batch_id), json.dumps(made).encode(), ttl_s=KEPT_S)
     return await _batch(service, caller, batch_id, made)
 

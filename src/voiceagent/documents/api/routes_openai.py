@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from voiceagent.documents.api.attributes import attributes_of, checked, filter_of, narrowing
 from voiceagent.documents.api.routes_documents import UPLOAD_BODY_BYTES, get_content, pieces_of
 from voiceagent.documents.api.shapes import service_of
 from voiceagent.documents.parts import DEFAULT_COLLECTION_ID
@@ -31,6 +33,7 @@ Service = Annotated[DocumentService, Depends(service_of)]
 Json = dict[str, Any]
 
 _SEARCH_S = 5.0
+_PAGE = 200
 _STATES = {
     "queued": "in_progress",
     "parsing": "in_progress",
@@ -39,6 +42,14 @@ _STATES = {
     "failed": "failed",
 }
 _FILE_STATES = {"ready": "processed", "failed": "error"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A page of files. after: the last one of the page before."""
+
+    limit: Annotated[int, Query(ge=1, le=100)] = 20
+    after: Annotated[str, Query(max_length=64)] = ""
 
 
 class StoreWanted(BaseModel):
@@ -55,10 +66,16 @@ class StoreChanged(BaseModel):
 
 
 class FileWanted(BaseModel):
-    """A file to put into a vector store. attributes: only those that reading it finds are kept."""
+    """A file to put into a vector store, and what is said of it."""
 
     file_id: str
     attributes: Json | None = None
+
+
+class FileChanged(BaseModel):
+    """What is said of a file from now on; empty for nothing."""
+
+    attributes: Json | None
 
 
 class StoreSearch(BaseModel):
@@ -85,10 +102,15 @@ async def create_file(
 
 
 @router.get("/files")
-async def list_files(caller: Reader, service: Service, limit: Annotated[int, Query(ge=1, le=10_000)] = 100) -> Json:
-    """The files that the caller may read, newest first."""
-    found = await service.page(caller, before=None, limit=min(limit, 200), collection_id=None)
-    return listed([_file(one) for one in found])
+async def list_files(
+    caller: Reader,
+    service: Service,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
+    after: Annotated[str, Query(max_length=64)] = "",
+) -> Json:
+    """The files that the caller may read, newest first. after: the last one of the page before."""
+    found, has_more = await _some(service, caller, None, Wanted(limit, after))
+    return listed([_file(one) for one in found], has_more=has_more)
 
 
 @router.get("/files/{file_id}")
@@ -134,8 +156,7 @@ async def list_stores(
     if after and after not in ids:
         raise NotFound("collection_not_found", "there is no such vector store", param="after")
     rest = known[ids.index(after) + 1 :] if after else known
-    page = listed([await _store(service, caller, one) for one in rest[:limit]])
-    return page | {"has_more": len(rest) > limit}
+    return listed([await _store(service, caller, one) for one in rest[:limit]], has_more=len(rest) > limit)
 
 
 @router.get("/vector_stores/{store_id}")
@@ -158,9 +179,8 @@ async def delete_store(store_id: str, caller: Writer, service: Service) -> Json:
     """Remove a vector store; its files stay. One that only some may read has to be empty: its files would be open to all."""
     known = await _collection(service, caller, store_id)
     if not known.reader_ids and store_id != DEFAULT_COLLECTION_ID:
-        while found := await service.page(caller, before=None, limit=200, collection_id=store_id):
-            for one in found:
-                await service.move(caller, one.document_id, DEFAULT_COLLECTION_ID)
+        for one in [one async for one in every(service, caller, store_id)]:
+            await service.move(caller, one.document_id, DEFAULT_COLLECTION_ID)
     await service.delete_collection(caller, store_id)
     return {"id": store_id, "object": "vector_store.deleted", "deleted": True}
 
@@ -168,25 +188,34 @@ async def delete_store(store_id: str, caller: Writer, service: Service) -> Json:
 @router.post("/vector_stores/{store_id}/files")
 async def add_file(store_id: str, wanted: FileWanted, caller: Writer, service: Service) -> Json:
     """Put a file into a vector store. A file is in one store at a time."""
-    without_attributes(wanted.attributes)
-    return store_file(await service.move(caller, wanted.file_id, store_id))
+    return store_file(await service.move(caller, wanted.file_id, store_id, checked(wanted.attributes)))
 
 
 @router.get("/vector_stores/{store_id}/files")
 async def list_store_files(
-    store_id: str, caller: Reader, service: Service, state: Annotated[str, Query(alias="filter", max_length=32)] = ""
+    store_id: str,
+    caller: Reader,
+    service: Service,
+    page: Annotated[Wanted, Depends()],
+    state: Annotated[str, Query(alias="filter", max_length=32)] = "",
 ) -> Json:
-    """The files of a vector store, or those in one state."""
+    """The files of a vector store, or those in one state, newest first."""
     await _collection(service, caller, store_id)
-    found = await service.page(caller, before=None, limit=200, collection_id=store_id)
-    shown = [store_file(one) for one in found]
-    return listed([one for one in shown if state in ("", one["status"])])
+    found, has_more = await _some(service, caller, store_id, page, state)
+    return listed([store_file(one) for one in found], has_more=has_more)
 
 
 @router.get("/vector_stores/{store_id}/files/{file_id}")
 async def getstore_file(store_id: str, file_id: str, caller: Reader, service: Service) -> Json:
     """A file of a vector store, with its state."""
     return store_file(await _within(service, caller, store_id, file_id))
+
+
+@router.post("/vector_stores/{store_id}/files/{file_id}")
+async def change_store_file(store_id: str, file_id: str, wanted: FileChanged, caller: Writer, service: Service) -> Json:
+    """Say something else of a file; searches go by it at once."""
+    await _within(service, caller, store_id, file_id)
+    return store_file(await service.move(caller, file_id, store_id, checked(wanted.attributes) or {}))
 
 
 @router.get("/vector_stores/{store_id}/files/{file_id}/content")
@@ -210,18 +239,17 @@ async def remove_store_file(store_id: str, file_id: str, caller: Writer, service
 async def search_store(store_id: str, wanted: StoreSearch, caller: Reader, service: Service) -> Json:
     """The passages of a vector store that fit best."""
     text = wanted.query if isinstance(wanted.query, str) else "\n".join(wanted.query)
-    kinds, languages = narrowing(wanted.filters)
     query = SearchQuery(text, limit=wanted.max_num_results, collection_ids=(store_id,), deadline_s=_SEARCH_S)
-    query = replace(query, kinds=kinds, languages=languages)
+    query = await _narrowed(service, caller, query, wanted.filters)
     least = (wanted.ranking_options or {}).get("score_threshold", 0.0)
     if not isinstance(least, int | float):
         raise InvalidInput("bad_filter", "score_threshold is a number", param="ranking_options")
     found = [one for one in await service.search(caller, query) if one.score >= least]
-    names = await _file_names(service, caller, {one.chunk.document_id for one in found})
+    files = await _files(service, caller, {one.chunk.document_id for one in found})
     return {
         "object": "vector_store.search_results.page",
         "search_query": [text],
-        "data": [_result(one, names[one.chunk.document_id]) for one in found if one.chunk.document_id in names],
+        "data": [_result(one, files[one.chunk.document_id]) for one in found if one.chunk.document_id in files],
         "has_more": False,
         "next_page": None,
     }
@@ -234,42 +262,51 @@ async def _within(service: DocumentService, caller: Principal, store_id: str, fi
     return document
 
 
-async def _file_names(service: DocumentService, caller: Principal, file_ids: set[str]) -> dict[str, str]:
+async def _files(service: DocumentService, caller: Principal, file_ids: set[str]) -> dict[str, Document]:
     """By id, without files that were deleted since they were found."""
-    names: dict[str, str] = {}
+    found: dict[str, Document] = {}
     for file_id in file_ids:
         with suppress(NotFound):
-            names[file_id] = (await service.get(caller, file_id)).file_name
-    return names
+            found[file_id] = await service.get(caller, file_id)
+    return found
 
 
-def without_attributes(wanted: Json | None) -> None:
-    """Raises InvalidInput `attributes_not_kept` when there are some: silently dropped, they would be missed in a search."""
-    if wanted:
-        message = "a file has the attributes kind and language, as they are read from it; others are not kept"
-        raise InvalidInput("attributes_not_kept", message, param="attributes")
+async def _narrowed(
+    service: DocumentService, caller: Principal, query: SearchQuery, filters: Json | None
+) -> SearchQuery:
+    """The query among the files that OpenAI's filters let through."""
+    known = narrowing(filters)
+    if known is not None:
+        return replace(query, kinds=known[0], languages=known[1])
+    fulfils, (store_id,) = filter_of(filters), query.collection_ids or ("",)
+    found = [one.document_id async for one in every(service, caller, store_id) if fulfils(attributes_of(one))]
+    return replace(query, document_ids=tuple(found))
 
 
-def narrowing(filters: Json | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """OpenAI's filters as kinds and languages: `kind` and `language`, equal to one value or in several, joined by `and`.
+async def every(
+    service: DocumentService, caller: Principal, store_id: str | None, before: datetime | None = None
+) -> AsyncGenerator[Document, None]:
+    """The files that the caller may read, of one vector store or all, newest first."""
+    while found := await service.page(caller, before=before, limit=_PAGE, collection_id=store_id):
+        for one in found:
+            yield one
+        before = found[-1].created_at
 
-    Raises InvalidInput `bad_filter` for others: passages that a filter was to keep out would be worse than none.
-    """
-    if filters is None:
-        return (), ()
-    parts = filters.get("filters") if filters.get("type") == "and" else [filters]
-    found: dict[str, tuple[str, ...]] = {}
-    for one in parts if isinstance(parts, list) else [{}]:
-        told = one if isinstance(one, dict) else {}
-        name, value = str(told.get("key")), told.get("value")
-        several = value if told.get("type") == "in" else [value] if told.get("type") == "eq" else []
-        values = [each for each in several if isinstance(each, str)] if isinstance(several, list) else []
-        readable = bool(values) and values == several
-        if name not in ("kind", "language") or name in found or not readable:
-            message = "filters may say kind and language, with eq or in, joined by and"
-            raise InvalidInput("bad_filter", message, param="filters")
-        found[name] = tuple(values)
-    return found.get("kind", ()), found.get("language", ())
+
+async def _some(
+    service: DocumentService, caller: Principal, store_id: str | None, wanted: Wanted, state: str = ""
+) -> tuple[list[Document], bool]:
+    """A page of them, and whether more follow. state: only those in it, as vector stores call it."""
+    before = (await service.get(caller, wanted.after)).created_at if wanted.after else None
+    found: list[Document] = []
+    async with aclosing(every(service, caller, store_id, before)) as files:
+        async for one in files:
+            if state and _STATES[one.state] != state:
+                continue
+            if len(found) == wanted.limit:
+                return found, True
+            found.append(one)
+    return found, False
 
 
 def _file(document: Document) -> Json:
@@ -295,12 +332,12 @@ def store_file(document: Document) -> Json:
         "status": _STATES[document.state],
         "usage_bytes": document.size_bytes,
         "last_error": error,
-        "attributes": {"kind": document.kind, "language": document.language},
+        "attributes": attributes_of(document),
     }
 
 
 async def _store(service: DocumentService, caller: Principal, collection: Collection) -> Json:
-    found = await service.page(caller, before=None, limit=200, collection_id=collection.collection_id)
+    found = [one async for one in every(service, caller, collection.collection_id)]
     states = [_STATES[one.state] for one in found]
     counts = {name: states.count(name) for name in ("in_progress", "completed", "failed")}
     return {
@@ -326,18 +363,18 @@ async def _collection(service: DocumentService, caller: Principal, store_id: str
     return found[0]
 
 
-def _result(passage: Passage, file_name: str) -> Json:
+def _result(passage: Passage, document: Document) -> Json:
     chunk = passage.chunk
-    attributes = {"page": chunk.page, "start": chunk.start, "end": chunk.end, "heading": chunk.heading}
+    place = {"page": chunk.page, "start": chunk.start, "end": chunk.end, "heading": chunk.heading}
     return {
         "file_id": chunk.document_id,
-        "filename": file_name,
+        "filename": document.file_name,
         "score": round(max(passage.score, 0.0), 4),
-        "attributes": attributes,
+        "attributes": place | attributes_of(document),
         "content": [{"type": "text", "text": chunk.text}],
     }
 
 
-def listed(items: list[Json]) -> Json:
+def listed(items: list[Json], *, has_more: bool = False) -> Json:
     first, last = (items[0]["id"], items[-1]["id"]) if items else (None, None)
-    return {"object": "list", "data": items, "first_id": first, "last_id": last, "has_more": False}
+    return {"object": "list", "data": items, "first_id": first, "last_id": last, "has_more": has_more}
