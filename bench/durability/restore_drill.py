@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.support.apart import COMMAND, SCRIPTED, Apart, answers  # noqa: E402
-from tests.support.servers import free_ports  # noqa: E402
+from tests.support.ports import free_ports  # noqa: E402
 
 from voiceagent.apps.build import opened  # noqa: E402
 from voiceagent.apps.config.layers import load  # noqa: E402

@@ -11,23 +11,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from sqlalchemy import event
-
 from bench.durability.history import write
-from voiceagent.adapters.store import sqlite
+from voiceagent.adapters.store import sqlite_thread
 from voiceagent.adapters.store.postgresql import Postgresql
 
 
 def careless() -> None:
     """Take away what makes commits durable."""
-    listen = sqlite.event.listen
-
-    def also(target: object, name: str, function: object, **options: object) -> None:
-        listen(target, name, function, **options)
-        if name == "connect":
-            event.listen(target, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
-
-    sqlite.event = type("Event", (), {"listen": staticmethod(also)})()
+    said = "synchronous=FULL"
+    if said not in sqlite_thread._PRAGMAS:
+        raise RuntimeError("SQLite's connections no longer say how they sync here: the control would be no control")
+    sqlite_thread._PRAGMAS = tuple("synchronous=OFF" if one == said else one for one in sqlite_thread._PRAGMAS)
 
     async def unchecked(self: Postgresql) -> None:
         """The server says that it may lose commits; the control wants just that."""

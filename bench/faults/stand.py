@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +16,7 @@ from urllib.parse import urlsplit
 
 import psutil
 from tests.support.apart import SCRIPTED, Apart, Instance, answers
+from tests.support.ports import free_ports
 from tests.support.servers import (
     WEAVIATE_KEY,
     fresh_database,
@@ -212,7 +211,7 @@ def _servers(stack: contextlib.ExitStack) -> tuple[dict[str, str], dict[str, lis
 
 @contextlib.contextmanager
 def _model_server() -> Iterator[int]:
-    port = _lasting_port()
+    port = free_ports(1)[0]
     process = subprocess.Popen([sys.executable, str(HERE / "models.py"), str(port)], start_new_session=True)
     try:
         ends_at_s = time.monotonic() + START_S
@@ -230,7 +229,7 @@ def _instances(apart: Apart) -> dict[str, Instance]:
     """Our processes with their ports, drawn before they start: the relays must know them."""
     for name in OWN:
         log = apart.folder / f"{name.replace(':', '-')}.log"
-        apart.running[name] = Instance(name.partition(":")[0], name, _lasting_port(), log)
+        apart.running[name] = Instance(name.partition(":")[0], name, free_ports(1)[0], log)
     return apart.running
 
 
@@ -239,16 +238,7 @@ def _all(relays: dict[str, list[Relay]], seconds: dict[str, Relay]) -> list[Rela
 
 
 def _relay(target_port: int) -> Relay:
-    return Relay(target_port, _lasting_port())
-
-
-def _lasting_port() -> int:
-    """A free port that no outgoing connection takes meanwhile: below the range from which the kernel draws those."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
-            return port
+    return Relay(target_port, free_ports(1)[0])
 
 
 def _settings(

@@ -33,7 +33,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "bench" / "gateway")]
 
 import run as alone  # noqa: E402 - the benchmark of the gateway by itself, in this folder
 import wire  # noqa: E402
-from tests.support.servers import free_ports  # noqa: E402
+from tests.support.ports import free_ports  # noqa: E402
 
 from voiceagent.gateway.parts import GatewayParts  # noqa: E402
 from voiceagent.kit.log import configure_logging  # noqa: E402

@@ -21,7 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
-from tests.support.servers import free_ports, postgresql_at, redis_server
+from tests.support.ports import free_ports
+from tests.support.servers import postgresql_at, redis_server
 
 from bench.faults.relay import Relay
 from bench.security.planted_doors import SCRAPE_TOKEN, Doors, collected, spoken_lines

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -12,10 +11,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+
+from tests.support.ports import free_ports
 
 READY_S = 120.0
 SCRIPTED = {
@@ -54,7 +55,7 @@ def stage(
 
     trusted: the authority by which its doors are known, where `more` makes them speak TLS.
     """
-    ports = dict(zip(SERVERS, _free_ports(len(SERVERS)), strict=True))
+    ports = dict(zip(SERVERS, free_ports(len(SERVERS)), strict=True))
     data_dir, log = folder / "data", folder / "log"
     data_dir.mkdir(parents=True, exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VOICEAGENT_")}
@@ -102,11 +103,3 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path, trusted: Path |
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
     raise RuntimeError(f"not ready after {READY_S} s:\n{log.read_text()[-3000:]}")
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(closing(socket.socket())) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]

@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from urllib.parse import urlsplit
 
-from tests.support.servers import free_ports, redis_server
+from tests.support.ports import free_ports
+from tests.support.servers import redis_server
 
 from bench.faults.relay import Relay
 from voiceagent.adapters.cache.redis import open_cache

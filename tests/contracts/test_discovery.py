@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.support.servers import free_ports, redis_server
+from tests.support.ports import free_ports
+from tests.support.servers import redis_server
 
 from voiceagent.adapters.discovery.redis import RedisDiscovery, open_discovery
 from voiceagent.apps.build import ADAPTERS, opened

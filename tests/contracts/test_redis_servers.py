@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from tests.support.ports import free_ports
 from tests.support.redis_servers import RedisServers, cluster_servers, sentinel_servers
-from tests.support.servers import free_ports, redis_server
+from tests.support.servers import redis_server
 
 from voiceagent.adapters.bus.redis import RedisBus, open_bus
 from voiceagent.adapters.bus.redis_log import RedisEventLog

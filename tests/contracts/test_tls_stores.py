@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.servers import BUCKET, S3_SECRET, S3_USER, answers, binary, free_ports, postgresql_server, running
+from tests.support.ports import free_ports
+from tests.support.servers import BUCKET, S3_SECRET, S3_USER, answers, binary, postgresql_server, running
 
 from voiceagent.adapters.cache.redis import open_cache
 from voiceagent.adapters.store.sql import open_store

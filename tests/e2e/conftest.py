@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.support.ports import free_ports
 
 from voiceagent.models.store import ModelStore
 
@@ -127,19 +127,15 @@ def answers(url: str) -> bool:
         return False
 
 
-def free_ports() -> dict[str, int]:
+def platform_ports() -> dict[str, int]:
     """One free port a server, all different."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in SERVERS]
-    ports = {name: one.getsockname()[1] for name, one in zip(SERVERS, held, strict=True)}
-    for one in held:
-        one.close()
-    return ports
+    return dict(zip(SERVERS, free_ports(len(SERVERS)), strict=True))
 
 
 @pytest.fixture(scope="session")
 def platform(model_store: ModelStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """One platform for all tests that only talk to it."""
-    running = Platform(tmp_path_factory.mktemp("platform") / "data", model_store.root, free_ports())
+    running = Platform(tmp_path_factory.mktemp("platform") / "data", model_store.root, platform_ports())
     running.start()
     yield running
     if running.process is not None and running.process.poll() is None:
@@ -149,7 +145,7 @@ def platform(model_store: ModelStore, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture
 def own_platform(model_store: ModelStore, tmp_path: Path) -> Iterator[Platform]:
     """A platform that the test starts and stops by itself."""
-    mine = Platform(tmp_path / "data", model_store.root, free_ports())
+    mine = Platform(tmp_path / "data", model_store.root, platform_ports())
     yield mine
     if mine.process is not None and mine.process.poll() is None:
         mine.stop(signal.SIGKILL)

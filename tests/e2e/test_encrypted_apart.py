@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 from tests.support.apart import COMMAND, READY_S, SCRIPTED, STOP_S, answers
-from tests.support.servers import free_ports, redis_server
+from tests.support.ports import free_ports
+from tests.support.servers import redis_server
 
 from voiceagent.apps.custody.authority import DevelopmentSet
 

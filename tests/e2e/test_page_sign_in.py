@@ -15,7 +15,7 @@ from tests.e2e.test_page import FILES, DashboardPage, serve, speech_like
 from tests.support import chromium
 from tests.support.chromium import Page
 from tests.support.gateway_rig import MUCH, PLENTY
-from tests.support.servers import free_ports
+from tests.support.ports import free_ports
 from tests.support.voice_fakes import FakeEngine, FakeStt, FakeTts, Sessions
 
 from voiceagent.adapters.cache.memory import open_cache

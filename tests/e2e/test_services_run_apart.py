@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import ROOT
-from tests.e2e.conftest import READY_S, SERVERS, STOP_S, Platform, answers, command, free_ports
+from tests.e2e.conftest import READY_S, SERVERS, STOP_S, Platform, answers, command, platform_ports
 
 from voiceagent.models.store import ModelStore
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture
 def services(model_store: ModelStore, tmp_path: Path) -> Iterator[Platform]:
-    apart = Platform(tmp_path / "data", model_store.root, free_ports())
+    apart = Platform(tmp_path / "data", model_store.root, platform_ports())
     environment = apart.environment | {"VOICEAGENT_SERVICES__SECRET": secrets.token_urlsafe(48)}
     assert apart.run("init").returncode == 0
     log = (tmp_path / "log").open("w")

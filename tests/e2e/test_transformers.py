@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.e2e.conftest import Platform, command, free_ports
+from tests.e2e.conftest import Platform, command, platform_ports
 from tests.support.apart import SCRIPTED
 from tests.support.tiny_llama import tiny_llama
 
@@ -76,7 +76,7 @@ class WithModel(Platform):
 def running(tmp_path: Path) -> Iterator[WithModel]:
     if missing:
         pytest.skip("optional: the extra transformers (torch and all) is not installed")
-    made = WithModel(tmp_path / "data", tmp_path / "models", free_ports(), folder=tiny_llama(tmp_path / NAME))
+    made = WithModel(tmp_path / "data", tmp_path / "models", platform_ports(), folder=tiny_llama(tmp_path / NAME))
     made.start()
     made_key = subprocess.run(
         [*command(), "keys", "create", "operator", "--scopes", "talk,settings:read,settings:write", "--json"],
@@ -117,7 +117,7 @@ def test_without_the_extra_the_start_says_what_to_install(tmp_path: Path) -> Non
     folder = tmp_path / NAME
     folder.mkdir()
     (folder / "config.json").write_text("{}")
-    platform = WithModel(tmp_path / "data", tmp_path / "models", free_ports(), folder=folder)
+    platform = WithModel(tmp_path / "data", tmp_path / "models", platform_ports(), folder=folder)
     run = subprocess.run(
         [*command(), "up"], env=platform.environment, capture_output=True, text=True, timeout=120, check=False
     )

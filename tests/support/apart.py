@@ -14,7 +14,8 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support.servers import S3_SECRET, S3_USER, free_ports
+from tests.support.ports import free_ports
+from tests.support.servers import S3_SECRET, S3_USER
 
 READY_S = 120.0
 STOP_S = 40.0

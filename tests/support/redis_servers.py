@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.support.servers import answers, binary, free_ports, running
+from tests.support.ports import free_ports
+from tests.support.servers import answers, binary, running
 
 _READY_S = 30.0
 _SILENT_MS = 1_000

@@ -16,10 +16,11 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from tests.support.ports import free_ports
 
 _CACHE = Path(__file__).parents[2] / ".cache" / "bin"
 READY_S = 60.0
@@ -45,15 +46,6 @@ def binary(name: str, *folders: str) -> str:
     if found is None:
         pytest.skip(f"missing: server {name} (not on PATH, not in .cache/bin)")
     return found
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on at this moment."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(closing(socket.socket())) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 @contextmanager

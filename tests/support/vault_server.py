@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from tests.support.servers import answers_http, binary, free_ports, running
+from tests.support.ports import free_ports
+from tests.support.servers import answers_http, binary, running
 
 from voiceagent.kit.crypto_envelope import decrypted, encrypted
 from voiceagent.kit.errors import Problem

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from multidict import CIMultiDict
-from tests.support.servers import free_ports
+from tests.support.ports import free_ports
 
 from voiceagent.adapters.services.line import Call, ServiceLine
 from voiceagent.domain.identity import Principal

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
 import pytest
+from tests.support.ports import free_ports
 from tests.support.replicas import Pair, postgresql_pair
-from tests.support.servers import free_ports, psql
+from tests.support.servers import psql
 
 from voiceagent.adapters.cache.memory import MemoryCache
 from voiceagent.adapters.cache.noted_writes import NotedWrites

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
@@ -16,12 +18,16 @@ from voiceagent.apps.commands.options import (
     loaded,
     settled,
 )
-from voiceagent.apps.commands.outcome import out, run
+from voiceagent.apps.commands.outcome import UNEXPECTED, exit_code, out, run, tell_problem, warn
 from voiceagent.apps.config.addresses import refuse_taken_ports
 from voiceagent.apps.first_start import Credentials
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.run import Process, leave, live
 from voiceagent.apps.settings import KEY_FILE, Settings
+from voiceagent.kit.errors import Problem
+
+END_S = 10.0
+"""After everything is closed, so long do threads have to end."""
 
 HostOption = Annotated[
     str | None, typer.Option("--host", help="Address of gateway and dashboard.", show_default="127.0.0.1")
@@ -68,7 +74,7 @@ def up(
     """Start the whole platform in this process. Ctrl-C (or SIGTERM) drains and stops; a second one stops at once."""
     settings = _settings(config, _with(sets, host, allow_public), data_dir)
     refuse_taken_ports(settings)
-    run(live(import_module("voiceagent.apps.all").process(announce), settings))
+    _stay(import_module("voiceagent.apps.all").process(announce), settings)
 
 
 def serve(
@@ -81,7 +87,35 @@ def serve(
 ) -> None:
     """Start one service in this process: the distributed profile. Needs services.secret, the same for all services."""
     settings = _settings(config, _with(sets, host, allow_public), data_dir)
-    run(live(process(service), settings))
+    _stay(process(service), settings)
+
+
+def _stay(process: Process, settings: Settings) -> None:
+    """Until the process is told to end, and then out, also when a thread of a native library never returns: a loop waits for its threads."""
+    problems: list[Problem] = []
+
+    def abandon() -> None:
+        warn(["a thread did not end; leaving without it"])
+        for problem in problems:
+            tell_problem(problem, as_json=False)
+        os._exit(exit_code(problems[0]) if problems else UNEXPECTED)
+
+    watch = threading.Timer(END_S, abandon)
+    watch.daemon = True
+
+    async def whole() -> None:
+        try:
+            await live(process, settings)
+        except Problem as problem:
+            problems.append(problem)
+            raise
+        finally:
+            watch.start()
+
+    try:
+        run(whole())
+    finally:
+        watch.cancel()
     leave()
 
 
