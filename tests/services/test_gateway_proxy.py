@@ -34,6 +34,13 @@ async def test_every_forwarded_path_reaches_its_service_with_the_callers_identit
             assert (seen["tenant"], seen["body_bytes"], seen["method"]) == ("ten_b", 5, "PUT")
 
 
+async def test_a_service_that_refuses_the_gateway_does_not_make_the_callers_key_look_bad() -> None:
+    async with gateway_rig(estranged=True) as rig:
+        _, headers = await rig.key()
+        async with rig.client.get("/v1/models", headers=headers) as answer:
+            assert await problem_of(answer) == (503, "service_unavailable")
+
+
 async def test_a_trace_that_a_caller_began_goes_on_and_what_is_none_does_not(rig: Rig) -> None:
     _, headers = await rig.key()
     trace_id, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

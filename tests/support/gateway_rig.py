@@ -219,8 +219,10 @@ async def gateway_rig(
     quotas: QuotaRates = MUCH,
     event_log: Callable[[], Awaitable[EventLog]] | None = None,
     hooks: Hooks | None = None,
+    *,
+    estranged: bool = False,
 ) -> AsyncIterator[Rig]:
-    """A gateway in front of one service of each name, all on loopback."""
+    """A gateway in front of one service of each name, all on loopback. estranged: the services refuse the gateway's tokens."""
     store, probe = open_store("sqlite://"), Probe()
     await store.migrate()
     service_keys, access_keys = TokenKeys.random(), TokenKeys.random()
@@ -228,7 +230,8 @@ async def gateway_rig(
     for tenant_id in {"ten_a", "ten_b"} - known:
         await store.directory.add_tenant(Tenant(tenant_id, tenant_id, datetime.now(UTC)))
     names = ("engine", "voice", "documents")
-    services = Servers([Listener(made_service(name, service_keys, probe), 0) for name in names], drain_s=1)
+    known_keys = TokenKeys.random() if estranged else service_keys
+    services = Servers([Listener(made_service(name, known_keys, probe), 0) for name in names], drain_s=1)
     await services.start()
     urls = {name: [f"http://127.0.0.1:{port}"] for name, port in zip(names, services.ports, strict=True)}
     link = link or LinkOptions(probes=False)

@@ -17,7 +17,7 @@ from voiceagent.gateway.passing.vigil import Vigil
 from voiceagent.gateway.shaping.hooks import Call
 from voiceagent.gateway.shaping.passage import shaped
 from voiceagent.kit.calls.balance import Upstream
-from voiceagent.kit.errors import DeadlineExceeded, Problem
+from voiceagent.kit.errors import DeadlineExceeded, Problem, Unauthenticated
 from voiceagent.web.context import scope_context
 
 _WHOLE_BYTES = 64 * 1024
@@ -168,6 +168,10 @@ class _Passage:
             async with await self._begun(upstream, data) as answer:
                 self._upstreams.worked(upstream)
                 vigil.begun = True
+                if answer.status == Unauthenticated.status:
+                    # Services know no credentials but ours: the caller's are good, and a client must not throw them away.
+                    _log.error("service_token_refused", service=self._upstreams.service)
+                    raise self._upstreams.unavailable()
                 await self._answer(answer)
         except asyncio.CancelledError:
             if not vigil.hung():

@@ -56,6 +56,16 @@ def test_one_token_a_minute_and_none_outlives_five() -> None:
     assert refused.value.code == "token_expired"
 
 
+def test_a_clock_that_went_back_makes_new_tokens() -> None:
+    clock, others = HandClock(), HandClock()
+    keys = TokenKeys.random()
+    mine, theirs = ServiceTokens(keys, clock=clock), ServiceTokens(keys, clock=others)
+    clock.at_s += 3600
+    mine.issue(CALLER, "engine")
+    clock.at_s -= 3600
+    assert theirs.verify(mine.issue(CALLER, "engine"), "engine") == CALLER
+
+
 def test_callers_with_other_scopes_get_other_tokens() -> None:
     tokens = ServiceTokens(TokenKeys.random())
     less = Principal("ten_a", "key_1", frozenset({"talk"}), "key")

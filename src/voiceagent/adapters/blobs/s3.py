@@ -176,6 +176,10 @@ def _problem(failure: Exception) -> Problem:
         return Misconfigured("blobs_bucket", "the bucket of the objects does not exist: create it")
     if isinstance(failure, FileNotFoundError):
         return NotFound("blob_not_found", "there is no such object", param="name")
+    if "requesttimetooskewed" in words:
+        return Unavailable(
+            "blobs_clock", "the object store's clock and this machine's differ too much", retry_after_s=10.0
+        )
     if isinstance(failure, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError):
         return Misconfigured("blobs_credentials", "the object store refuses the credentials")
     if any(word in words for word in _FULL):
