@@ -493,6 +493,13 @@ async def test_documents_are_paged_newest_first_within_a_collection_or_all(store
         assert [*first, *rest] == documents[::-1]
         in_one = await unit.documents.page(before=documents[4].created_at, limit=9, collection_id=one.collection_id)
         assert in_one == (documents[2], documents[0])
+        read = dataclasses.replace(documents[3], kind="invoice", state="ready")
+        await unit.documents.put(read)
+        await unit.documents.put(dataclasses.replace(documents[1], kind="invoice"))
+        invoices = await unit.documents.page(before=None, limit=9, kind="invoice")
+        assert [one.document_id for one in invoices] == [documents[3].document_id, documents[1].document_id]
+        assert await unit.documents.page(before=None, limit=9, kind="invoice", state="ready") == (read,)
+        assert await unit.documents.page(before=None, limit=9, kind="letter") == ()
         assert await unit.documents.by_sha256("0") == (documents[0], documents[2], documents[4])
 
 

@@ -505,6 +505,9 @@ async def test_the_life_of_a_document_over_http(kit: DocumentsKit, http: httpx.A
     assert [one["document_id"] for one in listed["items"]] == [document_id]
     older = (await http.get("/api/v1/documents", params={"before": listed["next_before"]})).json()
     assert older == {"items": [], "next_before": None}
+    for narrowed, count in (({"state": "ready"}, 1), ({"state": "failed"}, 0), ({"kind": "no such kind"}, 0)):
+        assert len((await http.get("/api/v1/documents", params=narrowed)).json()["items"]) == count
+    assert (await http.get("/api/v1/documents?state=burnt")).status_code == 422
     assert (await http.post(f"/api/v1/documents/{document_id}/reindex", json={})).status_code == 202
     assert (await http.delete(f"/api/v1/documents/{document_id}")).status_code == 204
     assert (await http.get(f"/api/v1/documents/{document_id}")).json()["code"] == "document_not_found"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from voiceagent.domain.document import Collection, Document
+from voiceagent.domain.document import Collection, Document, DocumentState
 
 
 class DocumentRows(Protocol):
@@ -20,9 +20,15 @@ class DocumentRows(Protocol):
         ...
 
     async def page(
-        self, *, before: datetime | None, limit: int, collection_id: str | None = None
+        self,
+        *,
+        before: datetime | None,
+        limit: int,
+        collection_id: str | None = None,
+        kind: str | None = None,
+        state: DocumentState | None = None,
     ) -> tuple[Document, ...]:
-        """At most `limit` documents created before `before`, newest first; collection_id narrows them to one collection."""
+        """At most `limit` documents created before `before`, newest first: of one collection, kind and state, where they are given."""
         ...
 
     async def by_sha256(self, blob_sha256: str) -> tuple[Document, ...]:

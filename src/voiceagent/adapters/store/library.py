@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 
 from voiceagent.adapters.store.scope import Scope, mine, param, restored, upsert
 from voiceagent.adapters.store.tables import collections, documents
-from voiceagent.domain.document import Collection, Document
+from voiceagent.domain.document import Collection, Document, DocumentState
 from voiceagent.kit.errors import Conflict, NotFound
 
 _GET = select(documents).where(mine(documents, "document_id"))
@@ -20,13 +21,11 @@ _NEWEST = (
     .order_by(documents.c.created_at.desc(), documents.c.document_id.desc())
     .limit(param("count"))
 )
-_BEFORE = documents.c.created_at < param("before")
-_IN_COLLECTION = documents.c.collection_id == param("collection_id")
-_PAGES = {
-    (False, False): _NEWEST,
-    (True, False): _NEWEST.where(_BEFORE),
-    (False, True): _NEWEST.where(_IN_COLLECTION),
-    (True, True): _NEWEST.where(_BEFORE, _IN_COLLECTION),
+_NARROWED = {
+    "before": documents.c.created_at < param("before"),
+    "collection_id": documents.c.collection_id == param("collection_id"),
+    "kind": documents.c.kind == param("kind"),
+    "state": documents.c.state == param("state"),
 }
 _BY_SHA256 = (
     select(documents).where(mine(documents, "blob_sha256")).order_by(documents.c.created_at, documents.c.document_id)
@@ -67,15 +66,18 @@ class SqlDocuments:
         await self._scope.put(upsert(self._scope.dialect, documents), dataclasses.asdict(document))
 
     async def page(
-        self, *, before: datetime | None, limit: int, collection_id: str | None = None
+        self,
+        *,
+        before: datetime | None,
+        limit: int,
+        collection_id: str | None = None,
+        kind: str | None = None,
+        state: DocumentState | None = None,
     ) -> tuple[Document, ...]:
-        values: dict[str, object] = {"count": limit}
-        if before is not None:
-            values["before"] = before
-        if collection_id is not None:
-            values["collection_id"] = collection_id
-        statement = _PAGES[before is not None, collection_id is not None]
-        return tuple(document_of(row) for row in await self._scope.rows(statement, **values))
+        asked = {"before": before, "collection_id": collection_id, "kind": kind, "state": state}
+        values = {name: value for name, value in asked.items() if value is not None}
+        rows = await self._scope.rows(_page_of(*values), count=limit, **values)
+        return tuple(document_of(row) for row in rows)
 
     async def by_sha256(self, blob_sha256: str) -> tuple[Document, ...]:
         return tuple(document_of(row) for row in await self._scope.rows(_BY_SHA256, blob_sha256=blob_sha256))
@@ -87,6 +89,11 @@ class SqlDocuments:
 
     async def delete(self, document_id: str) -> bool:
         return await self._scope.changed(_DELETE, document_id=document_id)
+
+
+@cache
+def _page_of(*narrowed: str) -> Select[Any]:
+    return _NEWEST.where(*(_NARROWED[name] for name in narrowed))
 
 
 class SqlCollections:

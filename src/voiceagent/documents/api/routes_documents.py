@@ -22,7 +22,7 @@ from voiceagent.documents.api.shapes import (
 from voiceagent.documents.classify import EXAMPLES
 from voiceagent.documents.parts import DEFAULT_COLLECTION_ID
 from voiceagent.documents.service import DocumentService, Upload
-from voiceagent.domain.document import Page, boxes_between
+from voiceagent.domain.document import DocumentState, Page, boxes_between
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import InvalidInput, NotFound
 from voiceagent.web.app import Router, body_limit
@@ -139,9 +139,11 @@ async def list_documents(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     before: datetime | None = None,
     collection_id: Annotated[str | None, Query(max_length=128)] = None,
+    kind: Annotated[str | None, Query(max_length=64)] = None,
+    state: DocumentState | None = None,
 ) -> DocumentList:
-    """The documents that the caller may read, newest first."""
-    found = await service.page(caller, before=before, limit=limit, collection_id=collection_id)
+    """The documents that the caller may read, newest first: of one collection, kind and state, where they are given."""
+    found = await service.page(caller, before=before, limit=limit, collection_id=collection_id, kind=kind, state=state)
     following = found[-1].created_at if len(found) == limit else None
     return DocumentList(items=[document_shown(one) for one in found], next_before=following)
 
