@@ -18,7 +18,7 @@ from voiceagent.adapters.store.sql import open_store
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.audit import AuditEntry
 from voiceagent.domain.conversation import Citation, Conversation, Turn, TurnTimings
-from voiceagent.domain.document import Collection, Document
+from voiceagent.domain.document import Collection, Document, Narrowed
 from voiceagent.domain.identity import ApiKey, Tenant, User
 from voiceagent.domain.job import Job
 from voiceagent.kit.errors import Conflict, InvalidInput, Misconfigured, NotFound, Problem
@@ -491,15 +491,17 @@ async def test_documents_are_paged_newest_first_within_a_collection_or_all(store
         first = await unit.documents.page(before=None, limit=4)
         rest = await unit.documents.page(before=first[-1].created_at, limit=4)
         assert [*first, *rest] == documents[::-1]
-        in_one = await unit.documents.page(before=documents[4].created_at, limit=9, collection_id=one.collection_id)
+        in_one = await unit.documents.page(before=documents[4].created_at, limit=9, wanted=Narrowed(one.collection_id))
         assert in_one == (documents[2], documents[0])
         read = dataclasses.replace(documents[3], kind="invoice", state="ready")
         await unit.documents.put(read)
         await unit.documents.put(dataclasses.replace(documents[1], kind="invoice"))
-        invoices = await unit.documents.page(before=None, limit=9, kind="invoice")
+        invoices = await unit.documents.page(before=None, limit=9, wanted=Narrowed(kind="invoice"))
         assert [one.document_id for one in invoices] == [documents[3].document_id, documents[1].document_id]
-        assert await unit.documents.page(before=None, limit=9, kind="invoice", state="ready") == (read,)
-        assert await unit.documents.page(before=None, limit=9, kind="letter") == ()
+        assert await unit.documents.page(before=None, limit=9, wanted=Narrowed(kind="invoice", state="ready")) == (
+            read,
+        )
+        assert await unit.documents.page(before=None, limit=9, wanted=Narrowed(kind="letter")) == ()
         assert await unit.documents.by_sha256("0") == (documents[0], documents[2], documents[4])
 
 

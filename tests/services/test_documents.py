@@ -31,7 +31,7 @@ from voiceagent.documents.parts import INGEST
 from voiceagent.documents.server import create_documents
 from voiceagent.documents.service import DocumentService, Upload
 from voiceagent.documents.worker import DocumentWorker
-from voiceagent.domain.document import Collection, SearchQuery
+from voiceagent.domain.document import ALL, Collection, SearchQuery
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import (
     Conflict,
@@ -158,7 +158,7 @@ async def test_what_cannot_be_a_document_is_refused_at_once(
     with pytest.raises(error) as caught:
         await kit.service.add(OWNER, Upload(name, media_type, pieces(data)))
     assert caught.value.code == code
-    assert await kit.service.page(OWNER, before=None, limit=10, collection_id=None) == ()
+    assert await kit.service.page(OWNER, before=None, limit=10, wanted=ALL) == ()
 
 
 async def test_a_file_over_the_limit_is_refused(kit: DocumentsKit) -> None:
@@ -199,7 +199,7 @@ async def test_a_collection_is_searched_and_seen_by_its_readers_only(kit: Docume
     ):
         with pytest.raises(NotFound):
             await refused
-    assert await kit.service.page(COLLEAGUE, before=None, limit=10, collection_id=None) == ()
+    assert await kit.service.page(COLLEAGUE, before=None, limit=10, wanted=ALL) == ()
     assert [one.collection_id for one in await kit.service.collections(COLLEAGUE)] == []
     await kit.service.put_collection(OWNER, Collection("col_board", "Board", now), is_new=False)
     assert await found(kit, "annual leave", COLLEAGUE) == [secret.document_id]

@@ -14,7 +14,7 @@ from tests.support.documents_kit import OWNER, DocumentsKit, documents_kit
 from tests.support.doomed import FILE
 
 from voiceagent.documents.sweep import Sweeper
-from voiceagent.domain.document import Document, SearchQuery
+from voiceagent.domain.document import ALL, Document, SearchQuery
 from voiceagent.ports.vectors import VectorQuery
 
 WORK = ["sandbox.read", "embedder.embed", "blobs.put", "vectors.put", "documents.put", "jobs.complete", "bus.publish"]
@@ -38,7 +38,7 @@ async def killed(tmp_path: Path, action: str, document_id: str, step: str, when:
 
 
 async def documents(kit: DocumentsKit) -> list[Document]:
-    return list(await kit.service.page(OWNER, before=None, limit=50, collection_id=None))
+    return list(await kit.service.page(OWNER, before=None, limit=50, wanted=ALL))
 
 
 async def names(kit: DocumentsKit) -> list[str]:

@@ -15,7 +15,7 @@ from voiceagent.documents.retrieval.spaces import SPACE_SETTING
 from voiceagent.documents.retrieval.warming import warm
 from voiceagent.documents.service import DocumentService
 from voiceagent.documents.worker import DocumentWorker
-from voiceagent.domain.document import SearchQuery
+from voiceagent.domain.document import ALL, SearchQuery
 from voiceagent.ports.vectors import VectorQuery
 
 OLD, NEW = "hashed-64", "hashed-32"
@@ -140,7 +140,7 @@ async def test_going_back_half_way_is_no_move(kit: DocumentsKit, monkeypatch: py
 async def test_a_document_that_cannot_be_indexed_again_holds_nobody_up(
     kit: DocumentsKit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stuck = (await kit.service.page(OWNER, before=None, limit=50, collection_id=None))[0]
+    stuck = (await kit.service.page(OWNER, before=None, limit=50, wanted=ALL))[0]
     await kit.parts.blobs.delete(text_blob("ten_a", stuck))
     async for name in kit.parts.blobs.names(f"ten_a/documents/{stuck.document_id}."):
         await kit.parts.blobs.put(name, b"\x00\x01\x02\x03 no text at all \x00" * 10)

@@ -34,7 +34,7 @@ from voiceagent.documents.parts import (
 )
 from voiceagent.documents.search import Searcher
 from voiceagent.domain.audit import AuditEntry
-from voiceagent.domain.document import Collection, Document, DocumentState, Passage, SearchQuery
+from voiceagent.domain.document import Collection, Document, Narrowed, Passage, SearchQuery
 from voiceagent.domain.identity import Principal
 from voiceagent.domain.job import Job
 from voiceagent.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Problem, TooLarge
@@ -132,23 +132,14 @@ class DocumentService:
             return await self._readable(work, principal, document_id)
 
     async def page(
-        self,
-        principal: Principal,
-        *,
-        before: datetime | None,
-        limit: int,
-        collection_id: str | None,
-        kind: str | None = None,
-        state: DocumentState | None = None,
+        self, principal: Principal, *, before: datetime | None, limit: int, wanted: Narrowed
     ) -> tuple[Document, ...]:
-        """At most `limit` documents that the caller may read, newest first: of one collection, kind and state, where they are given."""
+        """At most `limit` of the wanted documents, those that the caller may read, newest first."""
         found: list[Document] = []
         async with self._parts.store.begin(principal.tenant_id, read_only=True) as work:
-            readable = {one.collection_id for one in await _searchable(work, principal, collection_id)}
+            readable = {one.collection_id for one in await _searchable(work, principal, wanted.collection_id)}
             while len(found) < limit:
-                rows = await work.documents.page(
-                    before=before, limit=limit, collection_id=collection_id, kind=kind, state=state
-                )
+                rows = await work.documents.page(before=before, limit=limit, wanted=wanted)
                 found += [row for row in rows if row.collection_id in readable and _may_read(principal, row)]
                 if len(rows) < limit:
                     break

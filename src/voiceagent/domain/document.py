@@ -51,6 +51,18 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Narrowed:
+    """Which documents are listed; None: any."""
+
+    collection_id: str | None = None
+    kind: str | None = None
+    state: DocumentState | None = None
+
+
+ALL = Narrowed()
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
     """Where a line of the text stands. page counts from 1; start and end: the characters of the document's text in it.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from voiceagent.domain.document import Collection, Document, DocumentState
+from voiceagent.domain.document import ALL, Collection, Document, Narrowed
 
 
 class DocumentRows(Protocol):
@@ -19,16 +19,8 @@ class DocumentRows(Protocol):
         """Store or replace by id. Raises NotFound `collection_not_found`. Idempotent."""
         ...
 
-    async def page(
-        self,
-        *,
-        before: datetime | None,
-        limit: int,
-        collection_id: str | None = None,
-        kind: str | None = None,
-        state: DocumentState | None = None,
-    ) -> tuple[Document, ...]:
-        """At most `limit` documents created before `before`, newest first: of one collection, kind and state, where they are given."""
+    async def page(self, *, before: datetime | None, limit: int, wanted: Narrowed = ALL) -> tuple[Document, ...]:
+        """At most `limit` documents created before `before`, newest first."""
         ...
 
     async def by_sha256(self, blob_sha256: str) -> tuple[Document, ...]:

@@ -208,7 +208,7 @@ async def main():
         await work.outbox.add(Event("evt_2", "ten_old", "document_ready", "doc_1", now))
     async with store.begin("ten_old", read_only=True) as work:
         print(len(await work.conversations.turns("conv_1", last=5)), len(await work.agents.all()), (await work.settings.get("a"))["b"])
-        await work.documents.page(before=None, limit=5, collection_id=None)
+        await work.documents.page(before=None, limit=5)
         await work.users.all(), await work.keys.all(), await work.collections.all(), await work.access.roles.all()
     job = await store.queue.claim(("ingest",), worker="w", lease_s=9)
     async with store.begin("ten_old") as work:

@@ -271,7 +271,7 @@ async def test_a_key_is_rotated_while_everything_is_read_and_written_and_the_old
 
     async def waited(seconds: float) -> None:
         house.clock.at_s += seconds
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.05)
 
     serving = asyncio.ensure_future(serve())
     moved = await rotate(store, (blobs,), keys, A, wait=waited)
@@ -284,6 +284,25 @@ async def test_a_key_is_rotated_while_everything_is_read_and_written_and_the_old
     assert (await read(house.store(house.keys()), A))[:60] == turns
     row_keys = {row[0].partition(".")[0] for row in house.database().execute("SELECT row_key FROM turns")}
     assert row_keys == {after.active.key_id}
+
+
+async def test_a_key_that_is_ended_after_it_was_listed_is_not_missed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old_key_id = (await house.keys().of(A)).active.key_id
+    await house.keys().rotate(A)
+    late = house.keys()
+    read = late._ring.get
+
+    async def get(name: str) -> AsyncIterator[bytes]:
+        if name.endswith(old_key_id):
+            await late._ring.delete(name)
+        async for piece in read(name):
+            yield piece
+
+    monkeypatch.setattr(late._ring, "get", get)
+    found = await late.of(A)
+    assert list(found.keys) == [found.active.key_id] != [old_key_id]
 
 
 async def test_a_rotation_that_was_stopped_goes_on(house: House) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from contextlib import suppress
 from pathlib import Path
 
 from voiceagent.adapters.keys.root import Root
@@ -17,6 +18,7 @@ from voiceagent.ports.keys import TenantKeys
 KNOWN_FOR_S = 5.0
 _DESTROYED = "destroyed"
 _PREFIX = "kek_"
+_LOOKS = 5
 
 
 class KeyRing:
@@ -103,7 +105,13 @@ class KeyRing:
         await self._ring.close()
 
     async def _read(self, tenant_id: str, known: dict[str, WrappingKey]) -> dict[str, WrappingKey]:
-        """The keys that are there now; those in `known` are not read again."""
+        """The keys that are there now; those in `known` are not read again. Raises Unavailable `keys_unavailable` while they come and go."""
+        for _ in range(_LOOKS):
+            with suppress(NotFound):  # one was ended after it was listed
+                return await self._listed(tenant_id, known)
+        raise Unavailable("keys_unavailable", "the keys of this organisation are being replaced", retry_after_s=1.0)
+
+    async def _listed(self, tenant_id: str, known: dict[str, WrappingKey]) -> dict[str, WrappingKey]:
         ids = [name.rpartition("/")[2] async for name in self._ring.names(_name(tenant_id, ""))]
         if _DESTROYED in ids:
             self._known.pop(tenant_id, None)

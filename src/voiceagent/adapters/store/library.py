@@ -11,7 +11,7 @@ from sqlalchemy import Select, delete, func, select
 
 from voiceagent.adapters.store.scope import Scope, mine, param, restored, upsert
 from voiceagent.adapters.store.tables import collections, documents
-from voiceagent.domain.document import Collection, Document, DocumentState
+from voiceagent.domain.document import ALL, Collection, Document, Narrowed
 from voiceagent.kit.errors import Conflict, NotFound
 
 _GET = select(documents).where(mine(documents, "document_id"))
@@ -65,16 +65,8 @@ class SqlDocuments:
             raise _unknown_collection()
         await self._scope.put(upsert(self._scope.dialect, documents), dataclasses.asdict(document))
 
-    async def page(
-        self,
-        *,
-        before: datetime | None,
-        limit: int,
-        collection_id: str | None = None,
-        kind: str | None = None,
-        state: DocumentState | None = None,
-    ) -> tuple[Document, ...]:
-        asked = {"before": before, "collection_id": collection_id, "kind": kind, "state": state}
+    async def page(self, *, before: datetime | None, limit: int, wanted: Narrowed = ALL) -> tuple[Document, ...]:
+        asked = {"before": before} | dataclasses.asdict(wanted)
         values = {name: value for name, value in asked.items() if value is not None}
         rows = await self._scope.rows(_page_of(*values), count=limit, **values)
         return tuple(document_of(row) for row in rows)

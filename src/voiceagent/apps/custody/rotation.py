@@ -25,12 +25,15 @@ async def rotate(
     await wait(KNOWN_EVERYWHERE_S)  # from then on nobody wraps with an older one
     known = await keys.of(tenant_id)
     count = 0
-    for old_key_id in sorted(set(known.keys) - {known.active.key_id}):
+    old_key_ids = sorted(set(known.keys) - {known.active.key_id})
+    for old_key_id in old_key_ids:
         count += sum([await place.rewrap(tenant_id, old_key_id=old_key_id) for place in places])
         while moved := await _rows(
             store, tenant_id, old_key_id
         ):  # once more from the beginning, until nothing was left
             count += moved
+    await wait(KNOWN_EVERYWHERE_S)  # who read what an old key wraps, before it was moved, opens it meanwhile
+    for old_key_id in old_key_ids:
         await keys.retire(tenant_id, old_key_id)
     return count
 

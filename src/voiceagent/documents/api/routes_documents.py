@@ -22,7 +22,7 @@ from voiceagent.documents.api.shapes import (
 from voiceagent.documents.classify import EXAMPLES
 from voiceagent.documents.parts import DEFAULT_COLLECTION_ID
 from voiceagent.documents.service import DocumentService, Upload
-from voiceagent.domain.document import DocumentState, Page, boxes_between
+from voiceagent.domain.document import DocumentState, Narrowed, Page, boxes_between
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import InvalidInput, NotFound
 from voiceagent.web.app import Router, body_limit
@@ -143,7 +143,7 @@ async def list_documents(
     state: DocumentState | None = None,
 ) -> DocumentList:
     """The documents that the caller may read, newest first: of one collection, kind and state, where they are given."""
-    found = await service.page(caller, before=before, limit=limit, collection_id=collection_id, kind=kind, state=state)
+    found = await service.page(caller, before=before, limit=limit, wanted=Narrowed(collection_id, kind, state))
     following = found[-1].created_at if len(found) == limit else None
     return DocumentList(items=[document_shown(one) for one in found], next_before=following)
 

@@ -17,7 +17,7 @@ from voiceagent.documents.api.routes_documents import UPLOAD_BODY_BYTES, get_con
 from voiceagent.documents.api.shapes import service_of
 from voiceagent.documents.parts import DEFAULT_COLLECTION_ID
 from voiceagent.documents.service import DocumentService, Upload
-from voiceagent.domain.document import Collection, Document, Passage, SearchQuery
+from voiceagent.domain.document import Collection, Document, Narrowed, Passage, SearchQuery
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import InvalidInput, NotFound
 from voiceagent.kit.ids import new_id
@@ -287,7 +287,7 @@ async def every(
     service: DocumentService, caller: Principal, store_id: str | None, before: datetime | None = None
 ) -> AsyncGenerator[Document, None]:
     """The files that the caller may read, of one vector store or all, newest first."""
-    while found := await service.page(caller, before=before, limit=_PAGE, collection_id=store_id):
+    while found := await service.page(caller, before=before, limit=_PAGE, wanted=Narrowed(store_id)):
         for one in found:
             yield one
         before = found[-1].created_at
