@@ -25,6 +25,7 @@ from voiceagent.documents.service import DocumentService, Upload
 from voiceagent.documents.worker import DocumentWorker
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.conversation import Message
+from voiceagent.domain.document import ALL
 from voiceagent.domain.identity import ROLES, Principal, Tenant
 from voiceagent.domain.reply import ReplyRequest
 from voiceagent.engine.grounding.ground import Mode
@@ -151,7 +152,7 @@ async def _fill(documents: DocumentService, parts: DocumentParts, tenant: str, t
     worker = DocumentWorker(parts, name="bench")
     while await worker.run_one():
         pass
-    states = {one.state for one in await documents.page(owner, before=None, limit=200, collection_id=None)}
+    states = {one.state for one in await documents.page(owner, before=None, limit=200, wanted=ALL)}
     if states != {"ready"}:
         raise RuntimeError(f"documents of {tenant} ended as {states}")
 

@@ -15,7 +15,7 @@ from voiceagent.adapters.vectors.weaviate import WeaviateVectors
 from voiceagent.adapters.vectors.weaviate import open_vectors as open_weaviate
 from voiceagent.documents.service import DocumentService
 from voiceagent.documents.worker import DocumentWorker
-from voiceagent.domain.document import Collection, SearchQuery
+from voiceagent.domain.document import Collection, Narrowed, SearchQuery
 from voiceagent.kit.errors import Unavailable
 
 QUESTIONS = ("annual leave", "travel days", "rule number two", "the kitchen")
@@ -89,7 +89,7 @@ async def test_an_index_that_was_lost_is_built_again_and_finds_the_same(kit: Doc
 
 async def test_the_loss_of_one_collection_leaves_the_others_alone(kit: DocumentsKit) -> None:
     before = await found(kit)
-    for document in await kit.service.page(OWNER, before=None, limit=50, collection_id="col_own"):
+    for document in await kit.service.page(OWNER, before=None, limit=50, wanted=Narrowed("col_own")):
         await kit.parts.vectors.delete("ten_a", document.document_id)
     await kit.worker.reconcile()
     assert await kit.work() == 1
