@@ -39,6 +39,7 @@ class Verdict:
     recovery_s: float = 0.0
     lost: list[str] = field(default_factory=list)
     grown_mib: float = 0.0
+    grown: str = ""
     completed: int = 0
     failures: dict[str, int] = field(default_factory=dict)
     waiting_for: str = ""
@@ -78,7 +79,8 @@ async def cell(stand: Stand, part: str, fault: str, *, fault_s: float = FAULT_S,
         verdict.died += [name for name in stand.dead() if name not in verdict.died]
         verdict.lost = await lost(client, stand, seen)
     after = stand.resident_bytes()
-    verdict.grown_mib = max(((after[n] - before[n]) / 2**20 for n in after if n in before and n != part), default=0.0)
+    grown = [((after[name] - before[name]) / 2**20, name) for name in after if name in before and name != part]
+    verdict.grown_mib, verdict.grown = max(grown, default=(0.0, ""))
     (verdict.silent_s, verdict.silent_after), verdict.completed = seen.longest(), seen.completed
     verdict.load = round(os.getloadavg()[0], 1)
     verdict.request_s = max(seen.rest_waits, default=(0.0, ""))[0]

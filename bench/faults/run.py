@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from bench.faults.cell import FAULT_S, FREEZE_S, RECOVERY_S, SILENCE_S, Verdict, cell  # noqa: E402
 from bench.faults.relay import FAULTS  # noqa: E402
-from bench.faults.stand import DEPENDENCIES, SERVICES, stand  # noqa: E402
+from bench.faults.stand import DEPENDENCIES, SERVICES, Stand, stand  # noqa: E402
 
 ALL_FAULTS = (*FAULTS, "freeze", "kill")
 NOBODY_CALLS = ("worker",)
@@ -41,7 +41,7 @@ async def matrix(wanted: list[tuple[str, str]], known: Path, *, fault_s: float, 
         place = folder / str(number)
         place.mkdir()
         async with stand(place) as made:
-            await cell(made, "redis", "latency", fault_s=0.5)  # warms everything up
+            await _warmed(made)
             while left:
                 part, fault = left.pop(0)
                 verdict = await cell(made, part, fault, fault_s=fault_s, freeze_s=freeze_s)
@@ -49,8 +49,15 @@ async def matrix(wanted: list[tuple[str, str]], known: Path, *, fault_s: float, 
                 print(_line(verdict), flush=True)
                 if verdict.is_broken:
                     break
+                if fault == "kill":
+                    await _warmed(made)
         if not left:
             return
+
+
+async def _warmed(made: Stand) -> None:
+    """A process that was just started loads the rest of its code with its first calls: that is no growth of the next cell."""
+    await cell(made, "redis", "latency", fault_s=0.5)
 
 
 def kept(known: Path, verdict: Verdict) -> None:
@@ -68,7 +75,7 @@ def _line(one: Verdict) -> str:
     notes += [f"lost: {one.lost[:3]}"] if one.lost else []
     notes += [f"silent {one.silent_after}"] if one.silent_s > SILENCE_S else []
     notes += [f"last: {one.waiting_for}"] if one.recovery_s > RECOVERY_S / 2 else []
-    notes += [f"grown {one.grown_mib:.0f} MiB"] if one.grown_mib > 32 else []
+    notes += [f"{one.grown} grown {one.grown_mib:.0f} MiB"] if one.grown_mib > 32 else []
     return "  ".join([shown, *notes])
 
 
