@@ -22,6 +22,8 @@ pytestmark = pytest.mark.timeout(300)
 
 SERVICES = ("gateway", "engine", "voice", "documents", "worker")
 HOUR_S = 3600
+LOOKED_AT_S = 1
+"""So often a process looks where its clock stands."""
 WELL_AGAIN_S = 10.0
 DEFINED = {200, 202, 503, 504}
 """What a caller may be told while services disagree about the time: never that its key is bad."""
@@ -42,20 +44,21 @@ class Clocks(Apart):
         faked = {
             "LD_PRELOAD": str(self.library),
             "FAKETIME_TIMESTAMP_FILE": str(clock),
-            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_CACHE_DURATION": str(LOOKED_AT_S),
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "DONT_FAKE_MONOTONIC": "1",
             "FAKETIME_DONT_RESET": "1",
         }
         return super().environment(name, service, port) | faked
 
-    def jump(self, seconds: int, *services: str) -> None:
-        """From now on these services' clocks are so far ahead of the machine's."""
+    async def jump(self, seconds: int, *services: str) -> None:
+        """From now on these services' clocks are so far ahead of the machine's. Returns when they have noticed."""
         for service in services:
             clock = self.folder / f"clock-{service}"
             fresh = clock.with_suffix(".new")
             fresh.write_text(f"{seconds:+d}")
             fresh.replace(clock)
+        await asyncio.sleep(LOOKED_AT_S + 0.3)
 
     def dead(self) -> list[str]:
         return [name for name, one in self.running.items() if one.process is None or one.process.poll() is not None]
@@ -104,7 +107,7 @@ async def test_all_clocks_jump_ahead_and_back_under_an_open_call(clocks: Clocks)
         caller = Caller(socket)
         assert await caller.says("before") == "completed"
         for step, offset_s in enumerate((HOUR_S, 0, -HOUR_S, 0)):
-            clocks.jump(offset_s, *SERVICES)
+            await clocks.jump(offset_s, *SERVICES)
             await _comes(client, [200, 200, 503 if offset_s else 202, 200], f"step {step}: {offset_s:+d} s")
             assert await caller.says("still here?") == "completed", offset_s
             assert clocks.dead() == []
@@ -115,11 +118,11 @@ async def test_all_clocks_jump_ahead_and_back_under_an_open_call(clocks: Clocks)
 async def test_one_clock_off_gives_defined_errors_and_no_more_after_it(clocks: Clocks, service: str) -> None:
     async with calling(clocks) as client:
         for offset_s in (HOUR_S, -HOUR_S):
-            clocks.jump(offset_s, service)
+            await clocks.jump(offset_s, service)
             for told in await _tried(client):
                 assert told in DEFINED, offset_s
             assert clocks.dead() == []
-            clocks.jump(0, service)
+            await clocks.jump(0, service)
             await _comes(client, [200, 200, 202, 200], f"{service} {offset_s:+d} s")
 
 
