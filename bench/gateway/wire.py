@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import cast
 
@@ -55,13 +57,14 @@ class _Connection(asyncio.Protocol):
 
 
 class Client:
-    """Sends one request again and again, over as many connections as it takes."""
+    """Sends one request again and again, over as many connections as it takes. statuses: what it was answered; 0 for nothing."""
 
     def __init__(self, port: int, request: bytes) -> None:
         self._port = port
         self._request = request
         self._free: list[_Connection] = []
         self.failed = 0
+        self.statuses: Counter[int] = Counter()
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[_Connection]:
@@ -81,17 +84,18 @@ class Client:
                 status = await asyncio.wait_for(connection.call(self._request), 30)
         except (OSError, TimeoutError):
             status = 0
+        self.statuses[status] += 1
         if status != 200:
             self.failed += 1
             return None
         return (time.perf_counter() - due_s) * 1000
 
-    async def steady(self, rate: float, seconds: float) -> list[float]:
-        """An open loop: calls start when they are due, whatever became of those before."""
+    async def steady(self, rate: float, seconds: float, *, scattered: bool = False) -> list[float]:
+        """An open loop: calls start when they are due, whatever became of those before. scattered: each at a random moment of its turn."""
         calls: list[asyncio.Task[float | None]] = []
         started_s = time.perf_counter()
         for number in range(int(rate * seconds)):
-            due_s = started_s + number / rate
+            due_s = started_s + (number + (random.random() if scattered else 0.0)) / rate
             await asyncio.sleep(max(0.0, due_s - time.perf_counter()))
             calls.append(asyncio.create_task(self.call(due_s)))
         return [took for took in await asyncio.gather(*calls) if took is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import statistics
 import time
 from collections import Counter
@@ -51,7 +52,10 @@ class Call:
 
 
 async def steady(call: Call, per_s: float, seconds: float) -> Measured:
-    """Calls at fixed times whether or not those before were answered: a late start counts as waiting."""
+    """Calls whether or not those before were answered: a late start counts as waiting. Each comes at a random moment of its turn.
+
+    Callers know nothing of each other: were they to call in step, each would always wait for all others of the same moment.
+    """
     found = Measured()
 
     async def one(client: aiohttp.ClientSession, due_s: float) -> None:
@@ -71,7 +75,7 @@ async def steady(call: Call, per_s: float, seconds: float) -> Measured:
     async with aiohttp.ClientSession(connector=connector, timeout=within) as client, asyncio.TaskGroup() as calls:
         started_s = time.perf_counter()
         for number in range(int(per_s * seconds)):
-            due_s = started_s + number / per_s
+            due_s = started_s + (number + random.random()) / per_s
             await asyncio.sleep(max(0.0, due_s - time.perf_counter()))
             calls.create_task(one(client, due_s))
     return found
