@@ -182,7 +182,7 @@ async def measured(name: str, way: tuple[str, str, int], rate: float, seconds: f
     url, key, pid = way
     client = wire.Client(int(url.rpartition(":")[2]), wire.request(PATH, key, json.dumps(BODY).encode()))
     await client.steady(min(rate, 50.0), 2.0)
-    client.failed = 0
+    client.statuses.clear()
     before_s = _cpu_s(pid)
     took_ms = sorted(await client.steady(rate, seconds))
     cpu_ms = (_cpu_s(pid) - before_s) * 1000 / len(took_ms)

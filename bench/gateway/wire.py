@@ -63,8 +63,12 @@ class Client:
         self._port = port
         self._request = request
         self._free: list[_Connection] = []
-        self.failed = 0
         self.statuses: Counter[int] = Counter()
+
+    @property
+    def failed(self) -> int:
+        """Calls that were not answered 200."""
+        return self.statuses.total() - self.statuses[200]
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[_Connection]:
@@ -86,7 +90,6 @@ class Client:
             status = 0
         self.statuses[status] += 1
         if status != 200:
-            self.failed += 1
             return None
         return (time.perf_counter() - due_s) * 1000
 

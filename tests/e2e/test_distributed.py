@@ -246,19 +246,24 @@ async def say(client: aiohttp.ClientSession, *words: str) -> None:
     """A realtime call with one turn a word; each must be answered."""
     async with client.ws_connect("/v1/realtime?model=voiceagent") as socket:
         for word in words:
-            content = [{"type": "input_text", "text": word}]
-            item = {"type": "message", "role": "user", "content": content}
-            await socket.send_json({"type": "conversation.item.create", "item": item})
-            await socket.send_json({"type": "response.create", "response": {"output_modalities": ["text"]}})
-            status = ""
-            async with asyncio.timeout(20):
-                async for message in socket:
-                    assert message.type is aiohttp.WSMsgType.TEXT, message
-                    event = json.loads(message.data)
-                    if event["type"] == "response.done":
-                        status = event["response"]["status"]
-                        break
-            assert status == "completed", f"the turn ended as {status or f'closed {socket.close_code}'}"
+            await turn(socket, word)
+
+
+async def turn(socket: aiohttp.ClientWebSocketResponse, word: str) -> None:
+    """One turn of an open call, which must be answered."""
+    content = [{"type": "input_text", "text": word}]
+    item = {"type": "message", "role": "user", "content": content}
+    await socket.send_json({"type": "conversation.item.create", "item": item})
+    await socket.send_json({"type": "response.create", "response": {"output_modalities": ["text"]}})
+    status = ""
+    async with asyncio.timeout(20):
+        async for message in socket:
+            assert message.type is aiohttp.WSMsgType.TEXT, message
+            event = json.loads(message.data)
+            if event["type"] == "response.done":
+                status = event["response"]["status"]
+                break
+    assert status == "completed", f"the turn ended as {status or f'closed {socket.close_code}'}"
 
 
 def chat(text: str) -> dict[str, object]:

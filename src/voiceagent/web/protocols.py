@@ -101,9 +101,7 @@ class HttpProtocol(HttpToolsProtocol):
         refusal = self._wrong_head()
         if refusal is not None:
             self._refusal = refusal
-            raise ValueError(
-                refusal[1]
-            )  # which the parser passes on, so that what is left of the bytes is not looked at
+            raise ValueError(refusal[1])  # the parser passes it on, and looks at no more of the bytes
         self._end_head()
         self._in_body = True
         _idle.pop(self, None)

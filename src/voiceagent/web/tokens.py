@@ -36,9 +36,7 @@ class ServiceTokens:
         """A token with which the service `audience` (engine, voice, documents) acts for `principal`. Good for at least 4 minutes."""
         now_s = self._tokens.now_s()
         token, made_s = self._made.get((principal, audience), ("", 0))
-        if (
-            not made_s <= now_s < made_s + SERVICE_REUSE_S
-        ):  # also when the clock went back: nobody takes tokens of the future
+        if not made_s <= now_s < made_s + SERVICE_REUSE_S:  # a clock that went back: nobody takes tokens of the future
             token = self._tokens.sign(audience, _claims(principal))
             _remember(self._made, (principal, audience), (token, now_s))
         return token

@@ -28,9 +28,7 @@ async def rotate(
     old_key_ids = sorted(set(known.keys) - {known.active.key_id})
     for old_key_id in old_key_ids:
         count += sum([await place.rewrap(tenant_id, old_key_id=old_key_id) for place in places])
-        while moved := await _rows(
-            store, tenant_id, old_key_id
-        ):  # once more from the beginning, until nothing was left
+        while moved := await _rows(store, tenant_id, old_key_id):  # from the beginning, until nothing was left
             count += moved
     await wait(KNOWN_EVERYWHERE_S)  # who read what an old key wraps, before it was moved, opens it meanwhile
     for old_key_id in old_key_ids:

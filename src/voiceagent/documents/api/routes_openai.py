@@ -240,7 +240,7 @@ async def search_store(store_id: str, wanted: StoreSearch, caller: Reader, servi
     """The passages of a vector store that fit best."""
     text = wanted.query if isinstance(wanted.query, str) else "\n".join(wanted.query)
     query = SearchQuery(text, limit=wanted.max_num_results, collection_ids=(store_id,), deadline_s=_SEARCH_S)
-    query = await _narrowed(service, caller, query, wanted.filters)
+    query = await _narrowed(service, caller, store_id, query, wanted.filters)
     least = (wanted.ranking_options or {}).get("score_threshold", 0.0)
     if not isinstance(least, int | float):
         raise InvalidInput("bad_filter", "score_threshold is a number", param="ranking_options")
@@ -272,13 +272,13 @@ async def _files(service: DocumentService, caller: Principal, file_ids: set[str]
 
 
 async def _narrowed(
-    service: DocumentService, caller: Principal, query: SearchQuery, filters: Json | None
+    service: DocumentService, caller: Principal, store_id: str, query: SearchQuery, filters: Json | None
 ) -> SearchQuery:
     """The query among the files that OpenAI's filters let through."""
     known = narrowing(filters)
     if known is not None:
         return replace(query, kinds=known[0], languages=known[1])
-    fulfils, (store_id,) = filter_of(filters), query.collection_ids or ("",)
+    fulfils = filter_of(filters)
     found = [one.document_id async for one in every(service, caller, store_id) if fulfils(attributes_of(one))]
     return replace(query, document_ids=tuple(found))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Table, bindparam, select, update
 
 from voiceagent.adapters.store.scope import Scope, mine, param, upsert
-from voiceagent.adapters.store.sealing.rows import ROW_KEY, SEALED, id_of
+from voiceagent.adapters.store.sealing.rows import ROW_KEY, SEALED, RowSeal, id_of
 from voiceagent.adapters.store.tables import turn_originals, turns
 
 _OF_CONVERSATION = select(turn_originals).where(
@@ -26,10 +26,11 @@ class SqlSeals:
     async def rewrap(self, *, old_key_id: str, limit: int, after: str = "") -> tuple[int, str]:
         name, _, row_id = after.partition("/")
         names = [table.name for table in SEALED]
-        if self._scope.seal is None:
+        seal = self._scope.seal
+        if seal is None:
             return 0, ""
         for table in list(SEALED)[names.index(name) if name in names else 0 :]:
-            done, last = await self._rewrapped(table, old_key_id, limit, row_id if table.name == name else "")
+            done, last = await self._rewrapped(seal, table, old_key_id, limit, row_id if table.name == name else "")
             if last:
                 return done, f"{table.name}/{last}"
         return 0, ""
@@ -45,13 +46,12 @@ class SqlSeals:
         rows = await self._scope.rows(_OF_CONVERSATION, conversation_id=conversation_id)
         return {name: original for row in rows for name, original in row["originals"]}
 
-    async def _rewrapped(self, table: Table, old_key_id: str, limit: int, after: str) -> tuple[int, str]:
+    async def _rewrapped(self, seal: RowSeal, table: Table, old_key_id: str, limit: int, after: str) -> tuple[int, str]:
         """How many of the rows whose ids come after this one, and the last of the rows; "" when there is none.
 
         The rows are taken by their ids alone: looking for those under the old key reads the whole table when few are left.
         """
-        seal, name = self._scope.seal, id_of(table)
-        assert seal is not None  # noqa: S101 - rewrap has looked
+        name = id_of(table)
         following = select(table.c[name], table.c[ROW_KEY]).where(mine(table), table.c[name] > param("after"))
         rows = await self._scope.rows(following.order_by(table.c[name]).limit(param("count")), after=after, count=limit)
         old = [row for row in rows if (row[ROW_KEY] or "").startswith(f"{old_key_id}.")]
