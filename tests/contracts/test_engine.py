@@ -87,6 +87,24 @@ async def test_what_is_not_there_or_not_the_callers_is_not_found(case: Case) -> 
         await case.engine.open_conversation(CALLER, agent_id="", conversation_id=None, channel="smoke")
 
 
+async def test_an_engine_that_trusts_another_secret_is_out_of_service_and_no_fault_of_the_caller() -> None:
+    async with engine_kit() as kit:
+        app = create_engine(kit.service, auth=ServiceAuthenticator(ServiceTokens(TokenKeys.random()), "engine"))
+        servers = Servers([Listener(app, 0)], drain_s=1.0)
+        await servers.start()
+        tokens = ServiceTokens(TokenKeys.random())
+        url = f"http://127.0.0.1:{servers.ports[0]}"
+        engine = open_engine(url, service_token=lambda principal: tokens.issue(principal, "engine"))
+        with pytest.raises(Unavailable) as opened:
+            await engine.open_conversation(CALLER, agent_id="", conversation_id=None, channel="text")
+        with pytest.raises(Unavailable) as replied:
+            await anext(engine.reply(kit.request("Hello")))
+        for caught in (opened, replied):
+            assert caught.value.code == "engine_unavailable" and "clocks" in caught.value.message
+        await engine.close()
+        await servers.stop()
+
+
 async def test_record_replaces_the_turn_of_the_same_id_and_is_idempotent(case: Case) -> None:
     opened = await case.engine.open_conversation(CALLER, agent_id="", conversation_id=None, channel="text")
     turn = case.kit.turn(opened, "q", "a")

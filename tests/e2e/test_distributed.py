@@ -255,15 +255,15 @@ async def turn(socket: aiohttp.ClientWebSocketResponse, word: str) -> None:
     item = {"type": "message", "role": "user", "content": content}
     await socket.send_json({"type": "conversation.item.create", "item": item})
     await socket.send_json({"type": "response.create", "response": {"output_modalities": ["text"]}})
-    status = ""
+    ended: dict[str, object] = {"status": "closed"}
     async with asyncio.timeout(20):
         async for message in socket:
             assert message.type is aiohttp.WSMsgType.TEXT, message
             event = json.loads(message.data)
             if event["type"] == "response.done":
-                status = event["response"]["status"]
+                ended = event["response"]
                 break
-    assert status == "completed", f"the turn ended as {status or f'closed {socket.close_code}'}"
+    assert ended["status"] == "completed", (ended, socket.close_code)
 
 
 def chat(text: str) -> dict[str, object]:

@@ -33,8 +33,9 @@ class TurnPseudonyms:
 
     def _redacted(self, tenant_id: str, turn: Turn) -> tuple[Turn, Originals]:
         key = hmac.new(self._secret, f"turns\0{tenant_id}".encode(), hashlib.sha256).digest()
-        answer, heard, asked = (
-            without_personal_data(text, "pseudonym", key=key) for text in (turn.answer, turn.heard, turn.asked)
-        )
+        whole, end = (turn.answer, len(turn.heard)) if turn.answer.startswith(turn.heard) else (turn.heard, None)
+        # What was heard may end inside a number or a name: the part alone would not be known for what it is.
+        heard = without_personal_data(whole, "pseudonym", key=key, upto=end)
+        answer, asked = (without_personal_data(text, "pseudonym", key=key) for text in (turn.answer, turn.asked))
         originals = dict((*heard.originals, *answer.originals, *asked.originals))
         return replace(turn, asked=asked.text, answer=answer.text, heard=heard.text), tuple(originals.items())

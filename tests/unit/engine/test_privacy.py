@@ -32,6 +32,18 @@ async def test_question_answer_and_what_was_heard_are_replaced_and_nothing_else(
     assert after.turn_id == before.turn_id and after.state == before.state
 
 
+async def test_words_cut_off_inside_personal_data_leave_no_part_of_it() -> None:
+    answer = "Your card is 4111 1111 1111 1111, Anna Kowalska, and your address anna@example.com."
+    pseudonyms = TurnPseudonyms(SECRET)
+    whole, _ = await pseudonyms.redacted("t1", turn("c", asked="", answer=answer, heard=answer))
+    for end in range(len(answer) + 1):
+        after, originals = await pseudonyms.redacted("t1", turn("c", asked="", answer=answer, heard=answer[:end]))
+        assert after.answer == whole.answer and after.answer.startswith(after.heard), end
+        restored = restore(after.heard, originals)
+        assert restored.startswith(answer[:end]) and answer.startswith(restored), end
+        assert not any(part in after.heard for part in ("41", "Ann", "Kow", "anna")), after.heard
+
+
 async def test_one_person_has_one_pseudonym_in_a_tenant_and_another_elsewhere() -> None:
     pseudonyms = TurnPseudonyms(SECRET)
     first, _ = await pseudonyms.redacted("t1", turn("c", asked="I am Anna Kowalska."))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import structlog
 from pydantic import ValidationError
 
 from voiceagent.adapters.services.line import Answer, Call, ServiceLine, ServiceToken
@@ -18,7 +19,7 @@ from voiceagent.domain.identity import Principal
 from voiceagent.domain.reply import ReplyDone, ReplyEvent, ReplyRequest
 from voiceagent.kit.calls.balance import Upstreams
 from voiceagent.kit.calls.upkeep import Find
-from voiceagent.kit.errors import DeadlineExceeded, Problem, Unavailable
+from voiceagent.kit.errors import DeadlineExceeded, Problem, Unauthenticated, Unavailable
 from voiceagent.ports.services import OpenedConversation
 from voiceagent.ports.services_wire import OPENED, PROBLEM_KEY, REPLY_EVENT, REPLY_REQUEST, TURN, problem_from
 
@@ -28,6 +29,7 @@ NEXT_EVENT_S = 12.0
 """A little over the 10 s that the engine itself waits for the next token."""
 _GRACE_S = 1.0
 _PATH = "/internal/engine"
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,11 @@ def _event(line: bytes) -> ReplyEvent:
 
 
 async def _refusal(response: Answer) -> Problem:
+    if response.status == Unauthenticated.status:
+        _log.error(
+            "service_token_refused", service="engine"
+        )  # the caller's own credentials were good: the gateway saw them
+        return Unavailable("engine_unavailable", "the engine does not trust this service; are their clocks right?")
     try:
         body = json.loads(await response.read())
         return problem_from(body.get(PROBLEM_KEY))

@@ -38,18 +38,24 @@ def replace(
     key: bytes = b"",
     kinds: Collection[Kind] | None = None,
     minimum: float = MINIMUM_SCORE,
+    upto: int | None = None,
 ) -> Replaced:
     """`text` with what `find` finds in it replaced, and every other place where a found value stands as a word of its own.
 
     mode: mask writes [card]; pseudonym writes [card:kdrtwzplmb], the same for one value under one `key`, however it was written or said.
+    upto: only so many of the characters are wanted; a value that stands across that end is still replaced as the whole that it is.
     Raises ValueError for pseudonyms without a key.
     """
     if mode == "pseudonym" and not key:
         raise ValueError("pseudonyms need a key")
     spans = find(text, kinds=kinds, minimum=minimum)
     if not spans:
-        return Replaced(text, spans)
+        return Replaced(text[:upto], spans)
     places = _everywhere(text, spans)
+    if upto is not None:
+        places = [place for place in places if place.start < upto]
+        text = text[: max([upto, *(place.end for place in places)])]
+        spans = tuple(span for span in spans if span.start < upto)
     if mode == "mask":
         return Replaced(_written(text, places, lambda span, _: f"[{span.kind}]"), spans)
     names = _Names(key, text)
