@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,10 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.support.ports import free_ports
 
 from voiceagent.adapters.llm.llamacpp import ChildSettings
 from voiceagent.domain.agent import DEFAULT_INSTRUCTIONS
@@ -36,7 +39,7 @@ def models_root() -> Path:
 def platform(**settings: str) -> Iterator[tuple[str, str]]:
     """`voiceagent up` on free ports with an empty data folder; yields the realtime URL and an API key. settings: by environment name."""
     with tempfile.TemporaryDirectory() as folder, Path(folder, "log").open("w+") as log:
-        ports = _free_ports(len(_SERVERS))
+        ports = free_ports(len(_SERVERS))
         environment = {f"VOICEAGENT_SERVER__{name}_PORT": str(port) for name, port in zip(_SERVERS, ports, strict=True)}
         environment |= {"VOICEAGENT_DATA__DIR": f"{folder}/data", "VOICEAGENT_MODELS__DIR": str(models_root())}
         kept = {name: value for name, value in os.environ.items() if not name.startswith("VOICEAGENT_")}
@@ -56,7 +59,7 @@ def peer() -> Iterator[str]:
         Path(folder, "log").open("w+") as log,
         _chat_server(store, log) as (url, key),
     ):
-        (port,) = _free_ports(1)
+        (port,) = free_ports(1)
         environment = os.environ | {
             "PYTHON": sys.executable,
             "PEER_WHISPER": str(store.path("whisper-tiny.en")),
@@ -122,11 +125,3 @@ def _until_ready(url: str, within_s: float, log: str) -> None:
                 return
         time.sleep(0.2)
     raise SystemExit(f"not ready within {within_s:g} s: {url}\n{Path(log).read_text()[-4000:]}")
-
-
-def _free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(one.getsockname()[1]) for one in held]
-    for one in held:
-        one.close()
-    return ports

@@ -15,7 +15,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -27,9 +26,13 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from turns import ask_once
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.support.ports import free_ports  # noqa: E402
+from turns import ask_once  # noqa: E402
+
 HERE = Path(__file__).resolve().parent
 NAMES, FIRST_MS, GOAL_MS, WORDS = ("a", "b", "c"), 40.0, 300.0, 12
 BETWEEN_S = 0.1
@@ -52,7 +55,7 @@ class Servers:
     """The three providers."""
 
     def __init__(self) -> None:
-        self.ports = [free_port() for _ in NAMES]
+        self.ports = free_ports(len(NAMES))
         self.processes = [self._start(index) for index in range(len(NAMES))]
 
     def _start(self, index: int) -> subprocess.Popen[bytes]:
@@ -90,12 +93,6 @@ class Servers:
             process.wait()
 
 
-def free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
-
-
 async def listening(port: int) -> None:
     async with asyncio.timeout(60):
         while True:
@@ -110,7 +107,7 @@ async def listening(port: int) -> None:
 def platform(servers: Servers, kind: str) -> Iterator[tuple[int, Path]]:
     """The platform with these providers of a kind and scripted others; its gateway's port and data folder."""
     with tempfile.TemporaryDirectory() as folder:
-        ports = {name: free_port() for name in PORTS}
+        ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
         settings = {f"SERVER__{name.upper()}_PORT": str(port) for name, port in ports.items()}
         settings |= {f"{part}__URL": "scripted:///" for part in ("LLM", "STT", "TTS", "VAD", "TURNS")}
         settings |= {"DATA__DIR": folder, "EMBED__URL": "hashed:///", "LOG__LEVEL": "error"}

@@ -15,7 +15,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -26,6 +25,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.support.ports import free_ports
 
 from voiceagent.models.store import default_root
 
@@ -207,13 +210,6 @@ async def reached(callers: Callers, is_so: Any, wanted: int) -> float:
                 return time.monotonic() - began_s
         await asyncio.sleep(0.2)
     raise RuntimeError(f"not {wanted} documents after {MOVED_S:.0f} s")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on at this moment."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in sockets]
 
 
 def texts_and_questions(data: Path, count: int) -> tuple[list[str], list[str]]:
