@@ -489,9 +489,9 @@ async def test_documents_are_paged_newest_first_within_a_collection_or_all(store
             await unit.documents.put(document)
         assert await unit.collections.all() == (two, one)
         first = await unit.documents.page(before=None, limit=4)
-        rest = await unit.documents.page(before=first[-1].created_at, limit=4)
+        rest = await unit.documents.page(before=first[-1].place, limit=4)
         assert [*first, *rest] == documents[::-1]
-        in_one = await unit.documents.page(before=documents[4].created_at, limit=9, wanted=Narrowed(one.collection_id))
+        in_one = await unit.documents.page(before=documents[4].place, limit=9, wanted=Narrowed(one.collection_id))
         assert in_one == (documents[2], documents[0])
         read = dataclasses.replace(documents[3], kind="invoice", state="ready")
         await unit.documents.put(read)
@@ -503,6 +503,28 @@ async def test_documents_are_paged_newest_first_within_a_collection_or_all(store
         )
         assert await unit.documents.page(before=None, limit=9, wanted=Narrowed(kind="letter")) == ()
         assert await unit.documents.by_sha256("0") == (documents[0], documents[2], documents[4])
+
+
+async def test_documents_of_the_very_same_moment_are_all_paged_once(store: Store, tenant: str) -> None:
+    one, two = Collection(new_id("col"), "A", START), Collection(new_id("col"), "B", START)
+    older, newer = _document(one.collection_id, -1, kind="letter"), _document(one.collection_id, 1)
+    same = [_document((one, two)[n % 2].collection_id, kind="letter") for n in range(7)]
+    async with store.begin(tenant) as unit:
+        for collection in (one, two):
+            await unit.collections.put(collection)
+        for document in (*same, older, newer):
+            await unit.documents.put(document)
+        for wanted, count in ((Narrowed(), 9), (Narrowed(one.collection_id), 6), (Narrowed(kind="letter"), 8)):
+            whole = await unit.documents.page(before=None, limit=99, wanted=wanted)
+            assert len(whole) == count and whole[-1] == older
+            for limit in (1, 2, 3):
+                paged: list[Document] = []
+                while found := await unit.documents.page(
+                    before=paged[-1].place if paged else None, limit=limit, wanted=wanted
+                ):
+                    paged += found
+                assert tuple(paged) == whole
+        assert await unit.documents.page(before=(START, ""), limit=9) == (older,), "by the moment alone: before it"
 
 
 async def test_a_document_needs_its_collection_and_a_collection_keeps_its_documents(store: Store, tenant: str) -> None:

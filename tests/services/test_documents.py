@@ -504,7 +504,7 @@ async def test_the_life_of_a_document_over_http(kit: DocumentsKit, http: httpx.A
     listed = (await http.get("/api/v1/documents?limit=1")).json()
     assert [one["document_id"] for one in listed["items"]] == [document_id]
     older = (await http.get("/api/v1/documents", params={"before": listed["next_before"]})).json()
-    assert older == {"items": [], "next_before": None}
+    assert older == {"items": [], "next_before": None, "next_before_id": None}
     for narrowed, count in (({"state": "ready"}, 1), ({"state": "failed"}, 0), ({"kind": "no such kind"}, 0)):
         assert len((await http.get("/api/v1/documents", params=narrowed)).json()["items"]) == count
     assert (await http.get("/api/v1/documents?state=burnt")).status_code == 422

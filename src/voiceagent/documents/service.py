@@ -11,6 +11,7 @@ from typing import IO
 
 import structlog
 
+from voiceagent.documents.access.rights import may_read, no_collection, readable, readable_page, searchable
 from voiceagent.documents.formats import HEAD_BYTES, format_of
 from voiceagent.documents.parsed import ParsedDocument
 from voiceagent.documents.parts import (
@@ -34,7 +35,7 @@ from voiceagent.documents.parts import (
 )
 from voiceagent.documents.search import Searcher
 from voiceagent.domain.audit import AuditEntry
-from voiceagent.domain.document import Collection, Document, Narrowed, Passage, SearchQuery
+from voiceagent.domain.document import Collection, Document, Narrowed, Passage, Place, SearchQuery
 from voiceagent.domain.identity import Principal
 from voiceagent.domain.job import Job
 from voiceagent.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Problem, TooLarge
@@ -129,22 +130,14 @@ class DocumentService:
     async def get(self, principal: Principal, document_id: str) -> Document:
         """The document, when the caller may read its collection and it. Raises NotFound `document_not_found`."""
         async with self._parts.store.begin(principal.tenant_id, read_only=True) as work:
-            return await self._readable(work, principal, document_id)
+            return await readable(work, principal, document_id)
 
     async def page(
-        self, principal: Principal, *, before: datetime | None, limit: int, wanted: Narrowed
+        self, principal: Principal, *, before: Place | None, limit: int, wanted: Narrowed
     ) -> tuple[Document, ...]:
-        """At most `limit` of the wanted documents, those that the caller may read, newest first."""
-        found: list[Document] = []
+        """At most `limit` of the wanted documents, those that the caller may read, newest first. before: where the page before ended."""
         async with self._parts.store.begin(principal.tenant_id, read_only=True) as work:
-            readable = {one.collection_id for one in await _searchable(work, principal, wanted.collection_id)}
-            while len(found) < limit:
-                rows = await work.documents.page(before=before, limit=limit, wanted=wanted)
-                found += [row for row in rows if row.collection_id in readable and _may_read(principal, row)]
-                if len(rows) < limit:
-                    break
-                before = rows[-1].created_at
-        return tuple(found[:limit])
+            return await readable_page(work, principal, before=before, limit=limit, wanted=wanted)
 
     async def text(self, principal: Principal, document_id: str) -> ParsedDocument:
         """What was read from the file. Raises Conflict `document_not_ready`."""
@@ -169,7 +162,7 @@ class DocumentService:
         Raises NotFound `document_not_found`. What a crash leaves over is removed by the job of the same transaction.
         """
         async with self._parts.store.begin(principal.tenant_id) as work:
-            document = await self._readable(work, principal, document_id)
+            document = await readable(work, principal, document_id)
             await work.documents.delete(document_id)
             await work.jobs.enqueue(self._job(principal.tenant_id, ERASE, document_id, {}, key=None))
             await work.audit.append(self._deed(principal, "document_deleted", document_id, version=document.version))
@@ -186,7 +179,7 @@ class DocumentService:
                 password_key(principal.tenant_id, document_id), password.encode(), ttl_s=PASSWORD_TTL_S
             )
         async with self._parts.store.begin(principal.tenant_id) as work:
-            document = await self._readable(work, principal, document_id)
+            document = await readable(work, principal, document_id)
             if document.state == "failed":
                 document = replace(
                     document, state="queued", failure_code=None, failure_message=None, progress=0.0, updated_at=now
@@ -201,9 +194,9 @@ class DocumentService:
         """Put the document into another collection; it is found again, under the new rights only, as soon as it is indexed again."""
         now = self._parts.clock.now()
         async with self._parts.store.begin(principal.tenant_id) as work:
-            document = await self._readable(work, principal, document_id)
+            document = await readable(work, principal, document_id)
             if not may_search(principal, await work.collections.get(collection_id)):
-                raise _no_collection()
+                raise no_collection()
             if attributes is not None:
                 document = with_attributes(document, attributes)
                 await work.documents.put(document)
@@ -230,7 +223,7 @@ class DocumentService:
     async def collections(self, principal: Principal, only: str | None = None) -> tuple[Collection, ...]:
         """The collections that the caller may read, or the one named. Raises NotFound `collection_not_found` when that is not one of them."""
         async with self._parts.store.begin(principal.tenant_id, read_only=True) as work:
-            return await _searchable(work, principal, only)
+            return await searchable(work, principal, only)
 
     async def put_collection(self, principal: Principal, collection: Collection, *, is_new: bool) -> Collection:
         """Make or change a collection. Raises NotFound `collection_not_found` when it is to be changed and not readable."""
@@ -238,7 +231,7 @@ class DocumentService:
             if not is_new:
                 known = await work.collections.get(collection.collection_id)
                 if not may_search(principal, known):
-                    raise _no_collection()
+                    raise no_collection()
                 collection = replace(collection, created_at=known.created_at)
             await work.collections.put(collection)
             await work.audit.append(self._deed(principal, "collection_changed", collection.collection_id))
@@ -248,7 +241,7 @@ class DocumentService:
         """Remove an empty collection. Raises NotFound `collection_not_found`, Conflict `collection_not_empty`."""
         async with self._parts.store.begin(principal.tenant_id) as work:
             if not may_search(principal, await work.collections.get(collection_id)):
-                raise _no_collection()
+                raise no_collection()
             await work.collections.delete(collection_id)
             await work.audit.append(self._deed(principal, "collection_deleted", collection_id))
 
@@ -298,11 +291,11 @@ class DocumentService:
             wanted = collections.get(document.collection_id)
             is_absent = wanted is None and document.collection_id != DEFAULT_COLLECTION_ID
             if is_absent or (wanted is not None and not may_search(principal, wanted)):
-                raise _no_collection()
-            before = await self._readable(work, principal, upload.replaces) if upload.replaces else None
+                raise no_collection()
+            before = await readable(work, principal, upload.replaces) if upload.replaces else None
             for found in await work.documents.by_sha256(document.blob_sha256):
                 same_place = (found.collection_id, found.file_name) == (document.collection_id, document.file_name)
-                same_rights = readers_of(found) == upload.reader_ids and _may_read(principal, found)
+                same_rights = readers_of(found) == upload.reader_ids and may_read(principal, found)
                 if same_place and same_rights and upload.replaces in (None, found.document_id):
                     return found, replace(
                         document, document_id=found.document_id, version=found.version, created_at=found.created_at
@@ -330,13 +323,6 @@ class DocumentService:
                 "document_space_used", f"an organisation's files may have {limits.document_bytes} bytes", param="file"
             )
 
-    async def _readable(self, work: UnitOfWork, principal: Principal, document_id: str) -> Document:
-        document = await work.documents.get(document_id)
-        collection = await work.collections.get(document.collection_id)
-        if not may_search(principal, collection) or not _may_read(principal, document):
-            raise NotFound("document_not_found", "there is no such document", param="document_id")
-        return document
-
     async def _ensure_collection(self, work: UnitOfWork, collection_id: str) -> None:
         if collection_id != DEFAULT_COLLECTION_ID:
             return
@@ -359,26 +345,6 @@ async def erase(parts: Copies, tenant_id: str, document_id: str) -> None:
     await parts.cache.delete(password_key(tenant_id, document_id))
 
 
-async def _searchable(work: UnitOfWork, principal: Principal, only: str | None) -> tuple[Collection, ...]:
-    """One is looked up by itself: an organisation may have thousands. The one that every organisation has may not be stored yet."""
-    if only is None:
-        return tuple(one for one in await work.collections.all() if may_search(principal, one))
-    try:
-        found = await work.collections.get(only)
-    except NotFound:
-        if only == DEFAULT_COLLECTION_ID:
-            return ()
-        raise _no_collection() from None
-    if not may_search(principal, found):
-        raise _no_collection()
-    return (found,)
-
-
-def _may_read(principal: Principal, document: Document) -> bool:
-    readers = readers_of(document)
-    return not readers or principal.subject in readers
-
-
 def _checked_name(name: str) -> str:
     """The last part of the name as the caller's system wrote it; it is only shown, never used as a path."""
     shown = name.replace("\\", "/").rpartition("/")[2].strip()
@@ -391,7 +357,3 @@ async def _pieces(spool: IO[bytes]) -> AsyncIterator[bytes]:
     spool.seek(0)
     while piece := spool.read(_PIECE_BYTES):
         yield piece
-
-
-def _no_collection() -> NotFound:
-    return NotFound("collection_not_found", "there is no such collection", param="collection_id")

@@ -377,7 +377,7 @@ class DocumentWorker:
                 yield row
             if len(rows) < _PAGE:
                 return
-            before = rows[-1].created_at
+            before = rows[-1].place
 
     async def _tell(self, event: Event) -> None:
         """At once to whoever listens; the same event comes again from the outbox."""

@@ -9,6 +9,9 @@ from typing import Literal
 
 DocumentState = Literal["queued", "parsing", "embedding", "ready", "failed"]
 
+Place = tuple[datetime, str]
+"""Where a document stands among all: when it was created, and its id, since several may be of the very same moment."""
+
 
 @dataclass(frozen=True, slots=True)
 class Collection:
@@ -48,6 +51,10 @@ class Document:
     word_count: int = 0
     metadata: dict[str, object] = field(default_factory=dict)
     uploaded_by: str = ""
+
+    @property
+    def place(self) -> Place:
+        return self.created_at, self.document_id
 
 
 @dataclass(frozen=True, slots=True)

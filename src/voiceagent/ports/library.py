@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Protocol
 
-from voiceagent.domain.document import ALL, Collection, Document, Narrowed
+from voiceagent.domain.document import ALL, Collection, Document, Narrowed, Place
 
 
 class DocumentRows(Protocol):
@@ -19,8 +18,11 @@ class DocumentRows(Protocol):
         """Store or replace by id. Raises NotFound `collection_not_found`. Idempotent."""
         ...
 
-    async def page(self, *, before: datetime | None, limit: int, wanted: Narrowed = ALL) -> tuple[Document, ...]:
-        """At most `limit` documents created before `before`, newest first."""
+    async def page(self, *, before: Place | None, limit: int, wanted: Narrowed = ALL) -> tuple[Document, ...]:
+        """At most `limit` documents that stand before `before`, newest first; of those created at the same moment the higher id first.
+
+        before: the place of the last document of the page before; (moment, "") for those created before that moment.
+        """
         ...
 
     async def by_sha256(self, blob_sha256: str) -> tuple[Document, ...]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, delete, func, select, tuple_
 
 from voiceagent.adapters.store.scope import Scope, mine, param, restored, upsert
 from voiceagent.adapters.store.tables import collections, documents
-from voiceagent.domain.document import ALL, Collection, Document, Narrowed
+from voiceagent.domain.document import ALL, Collection, Document, Narrowed, Place
 from voiceagent.kit.errors import Conflict, NotFound
 
 _GET = select(documents).where(mine(documents, "document_id"))
@@ -22,7 +21,8 @@ _NEWEST = (
     .limit(param("count"))
 )
 _NARROWED = {
-    "before": documents.c.created_at < param("before"),
+    "before": tuple_(documents.c.created_at, documents.c.document_id)
+    < tuple_(param("before", documents.c.created_at), param("before_id", documents.c.document_id)),
     "collection_id": documents.c.collection_id == param("collection_id"),
     "kind": documents.c.kind == param("kind"),
     "state": documents.c.state == param("state"),
@@ -65,10 +65,14 @@ class SqlDocuments:
             raise _unknown_collection()
         await self._scope.put(upsert(self._scope.dialect, documents), dataclasses.asdict(document))
 
-    async def page(self, *, before: datetime | None, limit: int, wanted: Narrowed = ALL) -> tuple[Document, ...]:
-        asked = {"before": before} | dataclasses.asdict(wanted)
+    async def page(self, *, before: Place | None, limit: int, wanted: Narrowed = ALL) -> tuple[Document, ...]:
+        asked = dataclasses.asdict(wanted)
         values = {name: value for name, value in asked.items() if value is not None}
-        rows = await self._scope.rows(_page_of(*values), count=limit, **values)
+        if before is None:
+            rows = await self._scope.rows(_page_of(*values), count=limit, **values)
+        else:
+            place = {"before": before[0], "before_id": before[1]}
+            rows = await self._scope.rows(_page_of("before", *values), count=limit, **values, **place)
         return tuple(document_of(row) for row in rows)
 
     async def by_sha256(self, blob_sha256: str) -> tuple[Document, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import quote
 
@@ -138,14 +138,19 @@ async def list_documents(
     service: Service,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     before: datetime | None = None,
+    before_id: Annotated[str, Query(max_length=128)] = "",
     collection_id: Annotated[str | None, Query(max_length=128)] = None,
     kind: Annotated[str | None, Query(max_length=64)] = None,
     state: DocumentState | None = None,
 ) -> DocumentList:
-    """The documents that the caller may read, newest first: of one collection, kind and state, where they are given."""
-    found = await service.page(caller, before=before, limit=limit, wanted=Narrowed(collection_id, kind, state))
-    following = found[-1].created_at if len(found) == limit else None
-    return DocumentList(items=[document_shown(one) for one in found], next_before=following)
+    """The documents that the caller may read, newest first: of one collection, kind and state, where they are given.
+
+    `before` and `before_id`: where the page before ended. Without `before_id` those follow that were created before that moment.
+    """
+    place = None if before is None else (before if before.tzinfo else before.replace(tzinfo=UTC), before_id)
+    found = await service.page(caller, before=place, limit=limit, wanted=Narrowed(collection_id, kind, state))
+    at, last_id = found[-1].place if len(found) == limit else (None, None)
+    return DocumentList(items=[document_shown(one) for one in found], next_before=at, next_before_id=last_id)
 
 
 @router.get("/{document_id}")

@@ -17,7 +17,7 @@ from voiceagent.documents.api.routes_documents import UPLOAD_BODY_BYTES, get_con
 from voiceagent.documents.api.shapes import service_of
 from voiceagent.documents.parts import DEFAULT_COLLECTION_ID
 from voiceagent.documents.service import DocumentService, Upload
-from voiceagent.domain.document import Collection, Document, Narrowed, Passage, SearchQuery
+from voiceagent.domain.document import Collection, Document, Narrowed, Passage, Place, SearchQuery
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import InvalidInput, NotFound
 from voiceagent.kit.ids import new_id
@@ -284,20 +284,20 @@ async def _narrowed(
 
 
 async def every(
-    service: DocumentService, caller: Principal, store_id: str | None, before: datetime | None = None
+    service: DocumentService, caller: Principal, store_id: str | None, before: Place | None = None
 ) -> AsyncGenerator[Document, None]:
     """The files that the caller may read, of one vector store or all, newest first."""
     while found := await service.page(caller, before=before, limit=_PAGE, wanted=Narrowed(store_id)):
         for one in found:
             yield one
-        before = found[-1].created_at
+        before = found[-1].place
 
 
 async def _some(
     service: DocumentService, caller: Principal, store_id: str | None, wanted: Wanted, state: str = ""
 ) -> tuple[list[Document], bool]:
     """A page of them, and whether more follow. state: only those in it, as vector stores call it."""
-    before = (await service.get(caller, wanted.after)).created_at if wanted.after else None
+    before = (await service.get(caller, wanted.after)).place if wanted.after else None
     found: list[Document] = []
     async with aclosing(every(service, caller, store_id, before)) as files:
         async for one in files:

@@ -43,10 +43,14 @@ class DocumentShown(BaseModel):
 
 
 class DocumentList(BaseModel):
-    """A page of documents, newest first. next_before: give it as `before` for the page that follows; null on the last one."""
+    """A page of documents, newest first. next_before, next_before_id: give them as `before` and `before_id` for the page that follows.
+
+    Both are null on the last one. By `before` alone those are left out that were created at the very moment of the last one shown.
+    """
 
     items: list[DocumentShown]
     next_before: datetime | None
+    next_before_id: str | None
 
 
 class CollectionWanted(BaseModel):

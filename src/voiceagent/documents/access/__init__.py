@@ -1,0 +1,1 @@
+"""Who may see which documents of an organisation."""

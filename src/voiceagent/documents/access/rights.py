@@ -1,0 +1,65 @@
+"""What a caller may see, asked within a transaction: collections first, then the readers that a document names itself. Changes nothing."""
+
+from __future__ import annotations
+
+from voiceagent.documents.parts import DEFAULT_COLLECTION_ID, may_search, readers_of
+from voiceagent.domain.document import Collection, Document, Narrowed, Place
+from voiceagent.domain.identity import Principal
+from voiceagent.kit.errors import NotFound
+from voiceagent.ports.store import UnitOfWork
+
+_ROWS = 200
+"""Documents that are read at a time: their words are opened on the loop, which shall do something else in between."""
+
+
+async def readable(work: UnitOfWork, principal: Principal, document_id: str) -> Document:
+    """The document. Raises NotFound `document_not_found`, also for one that the caller may not read."""
+    document = await work.documents.get(document_id)
+    collection = await work.collections.get(document.collection_id)
+    if not may_search(principal, collection) or not may_read(principal, document):
+        raise NotFound("document_not_found", "there is no such document", param="document_id")
+    return document
+
+
+async def readable_page(
+    work: UnitOfWork, principal: Principal, *, before: Place | None, limit: int, wanted: Narrowed
+) -> tuple[Document, ...]:
+    """At most `limit` of the wanted documents, those that the caller may read, newest first, from `before` on."""
+    found: list[Document] = []
+    readable_ids = {one.collection_id for one in await searchable(work, principal, wanted.collection_id)}
+    count = min(limit, _ROWS)
+    while len(found) < limit:
+        rows = await work.documents.page(before=before, limit=count, wanted=wanted)
+        found += [row for row in rows if row.collection_id in readable_ids and may_read(principal, row)]
+        if len(rows) < count:
+            break
+        before, count = rows[-1].place, _ROWS
+    return tuple(found[:limit])
+
+
+async def searchable(work: UnitOfWork, principal: Principal, only: str | None) -> tuple[Collection, ...]:
+    """The collections that the caller may search, or the one named. Raises NotFound `collection_not_found`.
+
+    One is looked up by itself: an organisation may have thousands. The one that every organisation has may not be stored yet.
+    """
+    if only is None:
+        return tuple(one for one in await work.collections.all() if may_search(principal, one))
+    try:
+        found = await work.collections.get(only)
+    except NotFound:
+        if only == DEFAULT_COLLECTION_ID:
+            return ()
+        raise no_collection() from None
+    if not may_search(principal, found):
+        raise no_collection()
+    return (found,)
+
+
+def may_read(principal: Principal, document: Document) -> bool:
+    """Of a document in a collection that the caller may search."""
+    readers = readers_of(document)
+    return not readers or principal.subject in readers
+
+
+def no_collection() -> NotFound:
+    return NotFound("collection_not_found", "there is no such collection", param="collection_id")
