@@ -487,6 +487,12 @@ async def tenant_keys_destroyed(on: Platform) -> Act:
 
 
 @deed
+async def tenant_created(on: Platform) -> Act:
+    tenant_id = f"ten_new{time.monotonic_ns()}"
+    return lambda: on.command("tenants", "add", tenant_id, "New")
+
+
+@deed
 async def outbound_released(on: Platform) -> Act:
     with on.database() as connection:
         values = (TENANT, "outbound_held", json.dumps({"backup_id": "b", "at": "2026-01-01"}))

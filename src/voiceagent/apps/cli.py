@@ -40,6 +40,7 @@ PLAIN = {
 """Commands by name, each with the module whose `register` adds it."""
 GROUPS = {
     "models": f"{_COMMANDS}.models",
+    "tenants": f"{_COMMANDS}.tenants.commands",
     "keys": f"{_COMMANDS}.keys",
     "users": f"{_COMMANDS}.users",
     "providers": "voiceagent.apps.commands.providers.commands",
@@ -110,7 +111,8 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except TyperException as error:
-        err.print(f"voiceagent: {error.format_message()} See voiceagent --help.", style="red", markup=False)
+        if told := error.format_message():  # none where a group without a command has shown its help
+            err.print(f"voiceagent: {told} See voiceagent --help.", style="red", markup=False)
         return USAGE
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has gone

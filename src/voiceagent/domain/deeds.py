@@ -55,6 +55,7 @@ DEEDS: Mapping[str, str] = MappingProxyType(
         "sign_in_failed": "Somebody could not sign in",
         "signed_in": "A person signed in",
         "signed_out": "A person signed out",
+        "tenant_created": "An organisation was added; in the log of the organisation that runs the platform",
         "tenant_key_rotated": "An organisation's data is under a new key",
         "tenant_key_rotation_begun": "An organisation is to get a new key",
         "tenant_keys_destroyed": "An organisation's keys are to be destroyed, and with them its data",

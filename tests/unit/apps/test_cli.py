@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import socket
 import sqlite3
 import subprocess
@@ -71,6 +72,18 @@ def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
         (["users", "add", "not-an-address"], 2, "e-mail"),
         (["users", "add", "ada@example.org", "--role", "king"], 2, "there is no role king"),
         (["keys", "create", "x", "--scopes", "everything"], 2, "unknown scopes: everything"),
+        (["keys", "create", ""], 2, "1 to 80 printable characters"),
+        (["keys", "create", "x", "--days", "99999999"], 2, "less than or equal to 3650"),
+        (["keys", "create", "x", "--tenant", "ten_none", "--data-dir", "data"], 2, "there is no organisation ten_none"),
+        (
+            ["users", "add", "a@example.org", "--tenant", "ten_none", "--data-dir", "data"],
+            2,
+            "no organisation ten_none",
+        ),
+        (["tenants", "add", "acme", "Acme"], 2, "bad_tenant_id"),
+        (["tenants", "add", "ten_acme", "\x1b[2J"], 2, "printable"),
+        (["audit", "verify", "--data-dir", "."], 2, "audit-anchors.jsonl: No such file"),
+        (["backup", "list", "--data-dir", "data"], 2, "data/backup.key"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -208,3 +221,44 @@ def test_asking_about_documents_does_not_load_the_platform() -> None:
     code = "import sys; from voiceagent.apps.cli import app_for; app_for('docs'); print(*sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"sqlalchemy", "fastapi", "ctranslate2", "voiceagent.gateway.server"} & set(told.stdout.split())
+
+
+@pytest.mark.parametrize("group", [[], *([name] for name in GROUPS)], ids=" ".join)
+def test_a_group_alone_shows_its_help_and_nothing_else(group: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(group) == 2
+    told = capfd.readouterr()
+    assert "Usage: voiceagent" in told.out
+    assert told.err == ""
+
+
+def test_a_file_that_cannot_be_read_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["config", "show", "--config", "absent.toml"]) == 2
+    assert capsys.readouterr().err == "voiceagent: absent.toml: No such file or directory [settings_unreadable]\n"
+
+
+def test_a_wrong_flag_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["config", "show", "--set", "server.gateway_port=70000"]) == 2
+    assert capsys.readouterr().err.count("server.gateway_port") == 1
+
+
+def test_a_secret_in_place_of_its_file_is_not_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICEAGENT_SERVICES__SECRET_FILE", "gWn6yN0cT4qvb7")
+    assert run(["config", "show"]) == 2
+    told = capsys.readouterr()
+    assert "VOICEAGENT_SERVICES__SECRET_FILE" in told.err and "gWn6yN0cT4qvb7" not in told.out + told.err
+
+
+@pytest.mark.parametrize("columns", [{}, {"COLUMNS": "60"}], ids=["a pipe", "a narrow terminal"])
+def test_a_list_shows_ids_whole(columns: dict[str, str], tmp_path: Path) -> None:
+    """They are what the next command wants."""
+    place = ["--data-dir", str(tmp_path / "data")]
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | columns
+    program = [sys.executable, "-m", "voiceagent.apps.cli", "keys"]
+    wanted = ["create", "a name of some length", "--scopes", "talk,documents:read,documents:write", "--json", *place]
+    made = subprocess.run([*program, *wanted], env=environment, check=True, capture_output=True, text=True)
+    told = subprocess.run([*program, "list", *place], env=environment, check=True, capture_output=True, text=True)
+    assert json.loads(made.stdout)["key_id"] in told.stdout
+    if not columns:
+        assert len(told.stdout.splitlines()) == 2, "a row a line, as programs read it"

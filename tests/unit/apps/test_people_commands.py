@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from voiceagent.adapters.store.sql import open_store
 from voiceagent.apps.cli import run
 from voiceagent.domain.audit import AuditEntry
 from voiceagent.domain.identity import DEFAULT_TENANT_ID, User
+from voiceagent.kit.clock import SystemClock
 
 
 @pytest.fixture
@@ -79,3 +81,37 @@ def test_the_signing_key_is_rotated_once_in_a_while(here: list[str], capsys: pyt
     assert said(capsys)["signs_from_s"] > 0
     assert run(["keys", "rotate-signing", *here]) != 0
     assert said(capsys)["error"]["code"] == "rotation_too_soon"
+
+
+def test_an_organisation_is_added_once_and_then_has_people_and_keys(
+    here: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["tenants", "add", "ten_acme", "Acme Ltd.", *here]) == 0
+    assert said(capsys) == {"tenant_id": "ten_acme", "name": "Acme Ltd."}
+    assert run(["tenants", "add", "ten_acme", "Acme", *here]) == 2
+    assert said(capsys)["error"]["code"] == "tenant_exists"
+    assert run(["users", "add", "ann@example.org", "--role", "owner", "--tenant", "ten_acme", *here]) == 0
+    assert run(["keys", "create", "door", "--tenant", "ten_acme", *here]) == 0
+    capsys.readouterr()
+    assert run(["tenants", "list", *here]) == 0
+    assert [one["tenant_id"] for one in said(capsys)] == ["ten_acme"]
+    assert run(["users", "list", *here]) == 0
+    assert said(capsys) == [], "nothing crosses from one to another"
+
+
+def test_a_key_that_expired_is_not_in_force(
+    here: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(["keys", "create", "short", "--days", "1", *here]) == 0
+    capsys.readouterr()
+    place = here[:2]
+    assert run(["keys", "list", *place]) == 0
+    assert "in force" in capsys.readouterr().out
+
+    class Later(SystemClock):
+        def now(self) -> datetime:
+            return super().now() + timedelta(days=2)
+
+    monkeypatch.setattr("voiceagent.apps.commands.keys.SystemClock", Later)
+    assert run(["keys", "list", *place]) == 0
+    assert "expired" in capsys.readouterr().out

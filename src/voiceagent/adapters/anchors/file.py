@@ -82,7 +82,8 @@ def read_anchors(path: Path, public_hex: str) -> Reading:
     try:
         data = path.read_bytes()
     except OSError as failure:
-        raise NotFound("anchors_not_found", "the file of the audit log's anchors cannot be read") from failure
+        message = f"the audit log's anchors cannot be read from {path}: {failure.strerror}"
+        raise NotFound("anchors_not_found", message) from failure
     return read(data[: data.rfind(b"\n") + 1].splitlines(keepends=True), public_hex)
 
 

@@ -30,7 +30,7 @@ def backup_keys(settings: Settings, *, make: bool) -> BackupKeys:
     if not make and _missing_file(url):
         raise Misconfigured(
             "backup_key_missing",
-            "the key of the backups is not there: put it at backup.key_url",
+            f"the key of the backups is not at {url}: put it there; where there is no backup yet, `voiceagent backup create` makes one",
             param="backup.key_url",
         )
     try:

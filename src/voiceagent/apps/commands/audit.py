@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from voiceagent.adapters.anchors.file import anchors_path, read_anchors
 from voiceagent.adapters.anchors.lines import Reading
 from voiceagent.apps.build import opened
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
-from voiceagent.apps.commands.outcome import OK, REFUSED, err, out, plain, print_json, run
+from voiceagent.apps.commands.outcome import OK, REFUSED, err, listing, out, plain, print_json, run
 from voiceagent.apps.custody.signing import audit_signer
 from voiceagent.apps.custody.verification import TenantReport
 from voiceagent.apps.custody.verification import verify as verified
@@ -88,7 +87,7 @@ def _checked_key(public_key: str) -> str:
 
 
 def _tell(reading: Reading, reports: tuple[TenantReport, ...]) -> None:
-    table = Table("organisation", "records", "anchored up to", "verdict", box=None, pad_edge=False)
+    table = listing("organisation", "records", "anchored up to", "verdict")
     for report in reports:
         verdict = f"record {report.finding.sequence} is {report.finding.what}" if report.finding else "good"
         table.add_row(plain(report.tenant_id), str(report.records), str(report.anchored), verdict.replace("_", " "))

@@ -6,10 +6,9 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
-from rich.table import Table
 
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded
-from voiceagent.apps.commands.outcome import out, print_json
+from voiceagent.apps.commands.outcome import listing, out, print_json
 from voiceagent.apps.config.layers import Loaded
 from voiceagent.apps.config.reference import settings_page
 from voiceagent.apps.settings import setting_names
@@ -34,7 +33,7 @@ def show(
             {name: {"value": value, "from": where} if origin else value for name, (value, where) in rows.items()}
         )
         return
-    table = Table("setting", "value", *(["from"] if origin else []), box=None, pad_edge=False)
+    table = listing("setting", "value", *(["from"] if origin else []))
     for name, (value, where) in rows.items():
         table.add_row(name, str(value), *([where] if origin else []))
     out.print(table)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
-from voiceagent.apps.commands.outcome import out, plain, print_json
+from voiceagent.apps.commands.outcome import listing, out, plain, print_json
 from voiceagent.apps.commands.stores import local_deed, with_store
 from voiceagent.apps.keyring import ROTATION_LEAD_S, rotate
 from voiceagent.domain.identity import DEFAULT_TENANT_ID, SCOPES, ApiKey, User
@@ -20,6 +19,8 @@ from voiceagent.ports.store import Store
 
 app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
 TenantOption = Annotated[str, typer.Option("--tenant", help="Id of the tenant.")]
+_MOST_DAYS = 3_650
+_NAME_CHARS = 80
 
 
 @app.command(
@@ -29,7 +30,8 @@ def create(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
     scopes: Annotated[str, typer.Option(help="Comma-separated; all of them: " + ", ".join(SCOPES))] = "talk",
     days: Annotated[
-        int | None, typer.Option(min=1, help="Days until it expires; never, without.", show_default=False)
+        int | None,
+        typer.Option(min=1, max=_MOST_DAYS, help="Days until it expires; never, without.", show_default=False),
     ] = None,
     email: Annotated[
         str,
@@ -44,6 +46,9 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Create an API key and print it; it cannot be shown again."""
+    if not 0 < len(name) <= _NAME_CHARS or not name.isprintable():
+        message = f"a key's name is 1 to {_NAME_CHARS} printable characters"
+        raise InvalidInput("invalid_value", message, param="name")
     wanted = frozenset(part.strip() for part in scopes.split(",") if part.strip())
     if not wanted or wanted - set(SCOPES):
         raise InvalidInput(
@@ -62,7 +67,7 @@ def create(
             await work.audit.append(local_deed("key_created", key.key_id, prefix=key.prefix))
             return key, secret
 
-    key, secret = with_store(settled(loaded(config, sets, data_dir).settings), made)
+    key, secret = with_store(settled(loaded(config, sets, data_dir).settings), made, tenant_id=tenant)
     if as_json:
         print_json({"key_id": key.key_id, "secret": secret, "scopes": sorted(key.scopes), "expires_at": key.expires_at})
     else:
@@ -92,7 +97,7 @@ def list_keys(
         async with store.begin(tenant) as work:
             return await work.keys.all()
 
-    keys = with_store(settled(loaded(config, sets, data_dir).settings), read)
+    keys = with_store(settled(loaded(config, sets, data_dir).settings), read, tenant_id=tenant)
     if as_json:
         print_json([
             {"key_id": key.key_id, "name": key.name, "prefix": key.prefix, "scopes": sorted(key.scopes), "created_at": key.created_at,
@@ -100,11 +105,17 @@ def list_keys(
             for key in keys
         ])  # fmt: skip
         return
-    table = Table("key", "name", "begins with", "state", "scopes", box=None, pad_edge=False)
+    now = SystemClock().now()
+    table = listing("key", "name", "begins with", "state", "scopes")
     for key in keys:
-        state = "revoked" if key.revoked_at else "in force"
-        table.add_row(key.key_id, plain(key.name), key.prefix, state, ", ".join(sorted(key.scopes)))
+        table.add_row(key.key_id, plain(key.name), key.prefix, _state(key, now), ", ".join(sorted(key.scopes)))
     out.print(table)
+
+
+def _state(key: ApiKey, now: datetime) -> str:
+    if key.revoked_at:
+        return "revoked"
+    return "expired" if key.expires_at and key.expires_at <= now else "in force"
 
 
 @app.command(epilog="Example: `voiceagent keys revoke key_01k...`")
@@ -125,7 +136,7 @@ def revoke(
                 await work.audit.append(local_deed("key_revoked", key_id))
             return there_was_one
 
-    if not with_store(settled(loaded(config, sets, data_dir).settings), revoked):
+    if not with_store(settled(loaded(config, sets, data_dir).settings), revoked, tenant_id=tenant):
         raise NotFound("key_not_found", f"there is no key {key_id}", param="key_id")
     if as_json:
         print_json({"key_id": key_id, "revoked": True})

@@ -13,6 +13,7 @@ LINES: dict[str, str] = {
     "version": "Print the version.",
     "migrate": "Bring the store's schema to this version. `up` and `serve` do it by themselves; safe to repeat.",
     "models": "List, fetch and verify the models.",
+    "tenants": "Add and list organisations.",
     "keys": "Create, list and revoke API keys.",
     "users": "Add people, change their role, turn them away, reset their password.",
     "providers": "List, add, remove and try providers of language models, speech and embeddings.",

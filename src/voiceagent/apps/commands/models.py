@@ -9,10 +9,9 @@ from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-from rich.table import Table
 
 from voiceagent.apps.commands.options import ConfigOption, JsonOption, SetOption, loaded
-from voiceagent.apps.commands.outcome import UNAVAILABLE, err, out, print_json
+from voiceagent.apps.commands.outcome import UNAVAILABLE, err, listing, out, print_json
 from voiceagent.models.store import Installed, ModelStore, PullProgress
 
 app = typer.Typer(help="List, fetch and verify the models.", no_args_is_help=True)
@@ -71,7 +70,7 @@ def _show(models: tuple[Installed, ...], *, as_json: bool) -> None:
             for m in models
         ])  # fmt: skip
         return
-    table = Table("model", "role", "state", "MB", "licence", "what", box=None, pad_edge=False)
+    table = listing("model", "role", "state", "MB", "licence", "what")
     for one in models:
         size_mb = f"{one.model.size_bytes / 1e6:.0f}"
         table.add_row(one.model.name, one.model.role, one.state, size_mb, one.model.licence, one.model.summary)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 import uvloop
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Column, Table
 
 from voiceagent.kit.errors import (
     Conflict,
@@ -27,7 +29,15 @@ EXIT_CODES = "Exit codes: 0 done, 1 unexpected, 2 wrong usage or configuration, 
 
 T = TypeVar("T")
 
-out = Console(highlight=False, soft_wrap=True)
+_UNBOUNDED_COLUMNS = 10_000
+
+
+def console_width() -> int | None:
+    """Columns of standard output; None for what the terminal or COLUMNS says. A file or a pipe has no edge at which words would have to go."""
+    return None if sys.stdout.isatty() or os.environ.get("COLUMNS") else _UNBOUNDED_COLUMNS
+
+
+out = Console(highlight=False, soft_wrap=True, width=console_width())
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -51,6 +61,11 @@ def tell_problem(problem: Problem, *, as_json: bool) -> None:
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:
     """`value` as JSON on standard output, untouched by colours and line breaks."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str, indent=2) + "\n")
+
+
+def listing(first: str, *others: str) -> Table:
+    """A table whose first column, by which the next command names a row, is never cut short, however narrow the terminal."""
+    return Table(Column(first, no_wrap=True, overflow="fold"), *others, box=None, pad_edge=False)
 
 
 def plain(text: str) -> str:

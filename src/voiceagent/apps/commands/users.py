@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
-from voiceagent.apps.commands.outcome import out, plain, print_json
+from voiceagent.apps.commands.outcome import listing, out, plain, print_json
 from voiceagent.apps.commands.stores import local_deed, with_store
 from voiceagent.domain.identity import DEFAULT_TENANT_ID, ROLES, User, email_key
 from voiceagent.gateway.identity.passwords import Passwords
@@ -54,7 +53,7 @@ def add(
             await work.audit.append(local_deed("user_created", user.user_id, role=role))
         return user
 
-    user = with_store(settled(loaded(config, sets, data_dir).settings), added)
+    user = with_store(settled(loaded(config, sets, data_dir).settings), added, tenant_id=tenant)
     if as_json:
         print_json({"user_id": user.user_id, "email": email, "role": role, "password": password})
     else:
@@ -75,13 +74,13 @@ def list_users(
         async with store.begin(tenant, read_only=True) as work:
             return await work.users.all()
 
-    found = with_store(settled(loaded(config, sets, data_dir).settings), read)
+    found = with_store(settled(loaded(config, sets, data_dir).settings), read, tenant_id=tenant)
     if as_json:
         print_json(
             [{"user_id": one.user_id, "email": one.email, "role": one.role, "disabled": one.disabled} for one in found]
         )
         return
-    table = Table("person", "e-mail", "role", "state", box=None, pad_edge=False)
+    table = listing("person", "e-mail", "role", "state")
     for one in found:
         table.add_row(one.user_id, plain(one.email), one.role, "disabled" if one.disabled else "may sign in")
     out.print(table)
@@ -190,7 +189,7 @@ def _change(
             await work.audit.append(deed)
         return after
 
-    return with_store(place.settings, changed)
+    return with_store(place.settings, changed, tenant_id=place.tenant)
 
 
 async def _found(work: UnitOfWork, email: str) -> User:

@@ -83,7 +83,7 @@ def _read_file(gathered: _Values, path: Path, *, must_exist: bool) -> None:
         text = path.read_text(encoding="utf-8")
         tables = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise Misconfigured("settings_unreadable", f"{path}: {error}") from error
+        raise Misconfigured("settings_unreadable", f"{path}: {_reason(error)}") from error
     lines = _lines(text)
     for area, table in tables.items():
         if not isinstance(table, dict):
@@ -128,7 +128,7 @@ def _secret_in(variable: str, path: str) -> str:
             return opened.read(_SECRET_FILE_BYTES).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(
-            "settings_unreadable", f"{variable}: cannot read the file that it names: {error}"
+            "settings_unreadable", f"{variable}: cannot read the file that it names: {_reason(error)}"
         ) from error
 
 
@@ -144,4 +144,11 @@ def _bad_setting(error: ValidationError, origins: Mapping[str, str]) -> Misconfi
     """The first thing that is wrong, without the value: it may be a secret."""
     first = error.errors(include_input=False, include_url=False)[0]
     setting = ".".join(str(part) for part in first["loc"][:2])
-    return Misconfigured("bad_setting", f"{origins.get(setting, 'default')}: {setting}: {first['msg']}", param=setting)
+    origin = origins.get(setting, "default")
+    where = origin if origin.endswith(setting) else f"{origin}: {setting}"
+    return Misconfigured("bad_setting", f"{where}: {first['msg']}", param=setting)
+
+
+def _reason(error: Exception) -> str:
+    """Without the number and the file's name: who puts a secret where its file should be named must not find it in a message."""
+    return str((error.strerror if isinstance(error, OSError) else None) or error)

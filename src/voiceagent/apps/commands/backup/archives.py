@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from voiceagent.adapters.anchors.file import anchors_path, read_anchors
 from voiceagent.apps.backup.check import is_late, verified
@@ -19,7 +18,7 @@ from voiceagent.apps.backup.secrets import backup_keys
 from voiceagent.apps.backup.shelf import forget_destroyed, keep_newest, named, shelved
 from voiceagent.apps.build import opened
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
-from voiceagent.apps.commands.outcome import OK, REFUSED, err, out, plain, print_json, run
+from voiceagent.apps.commands.outcome import OK, REFUSED, err, listing, out, plain, print_json, run
 from voiceagent.apps.commands.stores import local_deed, with_store
 from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.custody.signing import audit_signer
@@ -211,7 +210,7 @@ def _size(manifest: Manifest) -> str:
 
 
 def _tell(found_rows: list[tuple[str, Manifest | None, str | None]]) -> None:
-    table = Table("backup", "made at", "holds", box=None, pad_edge=False)
+    table = listing("backup", "made at", "holds")
     for name, manifest, problem in found_rows:
         made_at = manifest.created_at.isoformat(timespec="seconds") if manifest else ""
         table.add_row(plain(name), made_at, _size(manifest) if manifest else plain(problem or ""))

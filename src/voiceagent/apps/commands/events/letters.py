@@ -6,11 +6,10 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
 import typer
-from rich.table import Table
 
 from voiceagent.apps.build import opened
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
-from voiceagent.apps.commands.outcome import out, plain, print_json, run
+from voiceagent.apps.commands.outcome import listing, out, plain, print_json, run
 from voiceagent.apps.commands.stores import with_store
 from voiceagent.apps.events.courier import NOTICES
 from voiceagent.apps.settings import Settings
@@ -42,7 +41,7 @@ def dead(
     if as_json:
         print_json({"waiting": waiting, "dead": [_shown(one) for one in letters]})
         return
-    table = Table("mark", "at", "what", "about", "organisation", box=None, pad_edge=False)
+    table = listing("mark", "at", "what", "about", "organisation")
     for one in letters:
         event = one.event
         table.add_row(

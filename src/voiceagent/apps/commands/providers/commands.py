@@ -10,12 +10,11 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from voiceagent.adapters.providers.embed import same_model
 from voiceagent.apps.build import opened
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
-from voiceagent.apps.commands.outcome import OK, REFUSED, out, plain, print_json
+from voiceagent.apps.commands.outcome import OK, REFUSED, listing, out, plain, print_json
 from voiceagent.apps.commands.stores import local_deed, with_store
 from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.routing.compose import llm_urls
@@ -46,7 +45,7 @@ def list_providers(
     if as_json:
         print_json([_told(one) for one in found])
         return
-    table = Table("name", "kind", "where", "roles", "priority", "$/M in", "$/M out", "from", box=None, pad_edge=False)
+    table = listing("name", "kind", "where", "roles", "priority", "$/M in", "$/M out", "from")
     for one in found:
         table.add_row(
             plain(one.name),
