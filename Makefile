@@ -14,16 +14,19 @@ STAMP  := $(VENV)/.installed
 export VOICEAGENT_DATA__DIR   ?= $(CURDIR)/.data
 export VOICEAGENT_MODELS__DIR ?= $(CURDIR)/.cache/models
 
-.PHONY: help run demo models test check fix bench lock sbom
+.PHONY: help run demo dashboard models test check fix bench lock sbom
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: models ## install, fetch the models, start the platform; Ctrl-C drains and stops
 	@exec $(BIN)/voiceagent up $(ARGS)
 
 demo: models ## the same, then ask a recorded question, print what happened, stop
 	@exec $(BIN)/voiceagent demo demo/question.flac --output reply.wav $(ARGS)
+
+dashboard: ## build the dashboard, which the platform then serves (needs Node 20.19 or newer)
+	@cd dashboard && npm ci --no-progress --loglevel error && npm run --silent build
 
 models: $(STAMP)-core
 	@$(BIN)/voiceagent models pull

@@ -21,6 +21,15 @@ from voiceagent.web.serve import Listener
 from voiceagent.web.tokens import ServiceAuthenticator, ServiceTokens
 
 PAGE = Path(str(files("voiceagent"))) / "page"
+"""The talk page: plain files, there on every machine."""
+
+BUILT = PAGE.with_name("page_dist")
+"""The whole dashboard, where `make dashboard` has built it."""
+
+TALK = "/talk/"
+KEPT = b"public, max-age=31536000, immutable"
+"""Of files whose names hold a digest of what is in them."""
+
 SERVER_PATHS = ("/health/", "/metrics", "/api/")
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
 
@@ -30,38 +39,62 @@ def listener(parts: Parts) -> Listener:
     server = parts.settings.server
     auth = ServiceAuthenticator(ServiceTokens(parts.service_keys), "dashboard")
     app = create_app("dashboard", title="voiceagent dashboard", auth=auth, options=parts.app_options())
-    app.add_middleware(Page, folder=PAGE, gateway_port=server.gateway_port)
+    folder = BUILT if (BUILT / "index.html").is_file() else PAGE
+    app.add_middleware(Page, folder=folder, gateway_port=server.gateway_port)
     return Listener(app, server.dashboard_port, server.host, parts.tls.doors, parts.settings.tls.hsts_s)
 
 
 class Page:
-    """Serves the page's files to anybody; health and metrics go on to the app behind. The page gets its rights from the gateway."""
+    """Serves the page's files to anybody; health and metrics go on to the app behind. The page gets its rights from the gateway.
 
-    def __init__(self, app: ASGIApp, *, folder: Path, gateway_port: int) -> None:
+    folder: the dashboard or the talk page. The talk page is at /talk/ in any case; addresses of the dashboard's pages lead to its index.
+    """
+
+    def __init__(self, app: ASGIApp, *, folder: Path, gateway_port: int, talk: Path = PAGE) -> None:
         self._app = app
         self._files = StaticFiles(directory=folder, html=True, check_dir=False)
+        self._talk = StaticFiles(directory=talk, html=True, check_dir=False)
+        self._has_pages = (folder / "assets").is_dir()
         self._gateway_port = gateway_port
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(SERVER_PATHS):
             await self._app(scope, receive, send)
             return
-        host = _host(Headers(scope=scope).get("host", ""))
-        answer: ASGIApp = self._files
-        if scope["path"] == "/config.json":
-            answer = Response(json.dumps({"gateway_port": self._gateway_port}), media_type="application/json")
-        elif scope["method"] not in ("GET", "HEAD"):
-            answer = Response(status_code=405, headers={"allow": "GET, HEAD"})
+        headers = Headers(scope=scope)
+        host = _host(headers.get("host", ""))
+        answer, scope = self._answer(scope)
 
         async def sealed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_sealing(host, self._gateway_port)]
+                kept = KEPT if scope["path"].startswith("/assets/") and message["status"] in (200, 304) else b"no-cache"
+                message["headers"] = [
+                    *message["headers"], *_sealing(host, self._gateway_port), (b"cache-control", kept)
+                ]  # fmt: skip
             await send(message)
 
         try:
             await answer(scope, receive, sealed)
         except HTTPException as error:
-            await Response(status_code=error.status_code)(scope, receive, sealed)
+            if error.status_code == 404 and self._is_page(scope["path"], headers):
+                await self._files({**scope, "path": "/"}, receive, sealed)
+            else:
+                await Response(status_code=error.status_code)(scope, receive, sealed)
+
+    def _answer(self, scope: Scope) -> tuple[ASGIApp, Scope]:
+        """Who answers, and what they are asked."""
+        path = scope["path"]
+        if path in ("/config.json", f"{TALK}config.json"):
+            return Response(json.dumps({"gateway_port": self._gateway_port}), media_type="application/json"), scope
+        if scope["method"] not in ("GET", "HEAD"):
+            return Response(status_code=405, headers={"allow": "GET, HEAD"}), scope
+        if path.startswith(TALK):
+            return self._talk, {**scope, "path": path.removeprefix(TALK.rstrip("/"))}
+        return self._files, scope
+
+    def _is_page(self, path: str, headers: Headers) -> bool:
+        """The address of a page of the dashboard, typed or followed by a browser: not a script, style or image that is not there."""
+        return self._has_pages and "text/html" in headers.get("accept", "") and not path.startswith(("/assets/", TALK))
 
 
 def _host(header: str) -> str:
@@ -82,7 +115,6 @@ def _sealing(host: str, gateway_port: int) -> list[tuple[bytes, bytes]]:
         "referrer-policy": "no-referrer",
         "permissions-policy": "microphone=(self), camera=(), geolocation=()",
         "cross-origin-opener-policy": "same-origin",
-        "cache-control": "no-cache",
     }
     return [(name.encode(), value.encode()) for name, value in headers.items()]
 

@@ -1,0 +1,33 @@
+/** What a caller may do: the scopes of the gateway, and nothing but set membership. The gateway decides; this only hides what it would refuse. */
+
+export const SCOPES = [
+  'talk',
+  'conversations:read',
+  'conversations:write',
+  'documents:read',
+  'documents:write',
+  'agents:read',
+  'agents:write',
+  'users:read',
+  'users:write',
+  'keys:read',
+  'keys:write',
+  'settings:read',
+  'settings:write',
+  'metrics:read',
+  'audit:read',
+  'privacy:write',
+  'pii:reveal',
+] as const;
+
+export type Scope = (typeof SCOPES)[number];
+
+export interface Caller {
+  readonly tenantId: string;
+  readonly subject: string;
+  readonly scopes: ReadonlySet<string>;
+}
+
+export function may(caller: Caller | null, scope: Scope): boolean {
+  return caller?.scopes.has(scope) ?? false;
+}

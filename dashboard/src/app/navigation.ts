@@ -1,0 +1,39 @@
+/** What the menu offers, and to whom. A new page adds one line to ENTRIES. Pure. */
+
+import { type Caller, may, type Scope } from '@/api/scopes';
+import type { IconName } from '@/components/icon';
+import type { MessageKey } from '@/lib/i18n/messages';
+
+export interface Entry {
+  /** Path of a page of this application, or of one outside of it. */
+  readonly to: string;
+  readonly label: MessageKey;
+  readonly icon: IconName;
+  readonly scope: Scope;
+  readonly group: 'use' | 'run';
+  /** Not a page of this application: the browser goes there. */
+  readonly outside?: boolean;
+}
+
+export const ENTRIES: readonly Entry[] = [
+  { to: '/talk/', label: 'nav.talk', icon: 'talk', scope: 'talk', group: 'use', outside: true },
+  {
+    to: '/conversations',
+    label: 'conversations.title',
+    icon: 'conversations',
+    scope: 'conversations:read',
+    group: 'use',
+  },
+  { to: '/documents', label: 'documents.title', icon: 'documents', scope: 'documents:read', group: 'use' },
+  { to: '/health', label: 'health.title', icon: 'health', scope: 'metrics:read', group: 'run' },
+];
+
+/** The entries that lead the caller to something, in their order. */
+export function offered(entries: readonly Entry[], caller: Caller | null): readonly Entry[] {
+  return entries.filter((entry) => may(caller, entry.scope));
+}
+
+/** Where a caller begins: the first page of this application that they may see; null when there is none. */
+export function startOf(entries: readonly Entry[], caller: Caller | null): string | null {
+  return offered(entries, caller).find((entry) => !entry.outside)?.to ?? null;
+}

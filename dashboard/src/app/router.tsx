@@ -1,0 +1,57 @@
+/** All routes in one tree. A feature adds its routes here and its line to navigation.ts; nothing else of app/ knows it. */
+
+import { createRoute, createRouter, redirect } from '@tanstack/react-router';
+import { EmptyState } from '@/components/empty-state';
+import { LoadingState } from '@/components/loading-state';
+import { conversationRoutes } from '@/features/conversations/routes';
+import { documentRoutes } from '@/features/documents/routes';
+import { healthRoutes } from '@/features/health/routes';
+import { signInRoute } from '@/features/sign-in/routes';
+import { NotAllowed, rootRoute, shellRoute } from '@/lib/routes';
+import type { Services } from '@/lib/services';
+import { ENTRIES, startOf } from './navigation';
+import { NotFound } from './not-found';
+import { Root } from './root';
+import { RouteError } from './route-error';
+import { Shell } from './shell/shell';
+
+const startRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/',
+  beforeLoad: ({ context }) => {
+    const start = startOf(ENTRIES, context.session.caller);
+    if (!start) throw new NotAllowed('conversations:read');
+    throw redirect({ to: start, replace: true });
+  },
+  component: () => <EmptyState title="" />,
+});
+
+const routeTree = rootRoute
+  .update({ component: Root, notFoundComponent: NotFound })
+  .addChildren([
+    signInRoute,
+    shellRoute
+      .update({ component: Shell })
+      .addChildren([startRoute, ...healthRoutes, ...conversationRoutes, ...documentRoutes]),
+  ]);
+
+export function makeRouter(services: Services) {
+  return createRouter({
+    routeTree,
+    context: services,
+    defaultErrorComponent: RouteError,
+    defaultPendingComponent: LoadingState,
+    defaultNotFoundComponent: NotFound,
+    notFoundMode: 'root',
+    defaultPreload: 'intent',
+    // The cache of answers is TanStack Query's: the router asks it each time.
+    defaultPreloadStaleTime: 0,
+    scrollRestoration: true,
+  });
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof makeRouter>;
+  }
+}

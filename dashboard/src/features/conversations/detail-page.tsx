@@ -1,0 +1,84 @@
+/** One conversation: what is known of it, and its turns. */
+
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { Button } from '@/components/button';
+import { ConfirmDialog } from '@/components/confirm-dialog';
+import { EmptyState } from '@/components/empty-state';
+import { Icon } from '@/components/icon';
+import { QueryView } from '@/components/query-view';
+import { useText } from '@/lib/i18n/context';
+import { useApi, useMay } from '@/lib/services';
+import { toast } from '@/lib/toasts';
+import { ConversationHeader } from './conversation-header';
+import styles from './detail-page.module.css';
+import { conversationQuery, conversationsKey, deleteConversation, turnsQuery } from './queries';
+import { TurnCard } from './turn-card';
+
+const route = getRouteApi('/shell/conversations/$conversationId');
+
+export function DetailPage() {
+  const t = useText();
+  const api = useApi();
+  const queryClient = useQueryClient();
+  const { conversationId } = route.useParams();
+  const navigate = route.useNavigate();
+  const [asking, setAsking] = useState(false);
+  const mayDelete = useMay('conversations:write');
+  const conversation = useQuery(conversationQuery(api, conversationId));
+  const turns = useQuery(turnsQuery(api, conversationId));
+  const done = () => {
+    toast('good', t('conversations.deleted'));
+    void navigate({ to: '/conversations' });
+    queryClient.removeQueries({ queryKey: conversationsKey });
+  };
+  const remove = (
+    <Button kind="danger" onClick={() => setAsking(true)}>
+      <Icon name="trash" />
+      {t('common.delete')}
+    </Button>
+  );
+  return (
+    <>
+      <Link to="/conversations" className={styles.crumb}>
+        <Icon name="back" size={16} />
+        {t('conversations.title')}
+      </Link>
+      <QueryView query={conversation}>
+        {(one) => (
+          <>
+            <ConversationHeader conversation={one} actions={mayDelete ? remove : null} />
+            <QueryView
+              query={turns}
+              isEmpty={(page) => page.turns.length === 0}
+              empty={<EmptyState icon="conversations" title={t('conversations.detail.no_turns')} />}
+            >
+              {(page) => (
+                <ol className={styles.turns}>
+                  {page.turns.map((turn, index) => (
+                    <li key={turn.turn_id}>
+                      <TurnCard turn={turn} number={one.turn_count - page.turns.length + index + 1} />
+                    </li>
+                  ))}
+                </ol>
+              )}
+            </QueryView>
+            {asking ? (
+              <ConfirmDialog
+                title={t('conversations.delete')}
+                verb={t('common.delete')}
+                busyVerb={t('common.deleting')}
+                act={() => deleteConversation(api, conversationId)}
+                onDone={done}
+                onClose={() => setAsking(false)}
+              >
+                {t('conversations.delete.text', { count: one.turn_count })}
+              </ConfirmDialog>
+            ) : null}
+          </>
+        )}
+      </QueryView>
+    </>
+  );
+}

@@ -1,0 +1,11 @@
+/** All German strings: exactly the keys that English has. */
+
+import type { Messages } from '../messages';
+import { app } from './app';
+import { conversations } from './conversations';
+import { documents } from './documents';
+import { errors } from './errors';
+import { health } from './health';
+import { signIn } from './sign-in';
+
+export const de: Messages = { ...app, ...errors, ...signIn, ...health, ...conversations, ...documents };

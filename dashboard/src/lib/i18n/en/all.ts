@@ -1,0 +1,10 @@
+/** All English strings. The keys of this object are the keys that there are. */
+
+import { app } from './app';
+import { conversations } from './conversations';
+import { documents } from './documents';
+import { errors } from './errors';
+import { health } from './health';
+import { signIn } from './sign-in';
+
+export const en = { ...app, ...errors, ...signIn, ...health, ...conversations, ...documents } as const;
