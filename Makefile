@@ -14,7 +14,7 @@ STAMP  := $(VENV)/.installed
 export VOICEAGENT_DATA__DIR   ?= $(CURDIR)/.data
 export VOICEAGENT_MODELS__DIR ?= $(CURDIR)/.cache/models
 
-.PHONY: help run demo dashboard models test check fix bench lock sbom
+.PHONY: help run demo dashboard api models test check fix bench lock sbom
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ demo: models ## the same, then ask a recorded question, print what happened, sto
 
 dashboard: ## build the dashboard, which the platform then serves (needs Node 20.19 or newer)
 	@cd dashboard && npm ci --no-progress --loglevel error && npm run --silent build
+
+api: $(STAMP)-test ## describe the gateway's API anew, and make the dashboard's types from it
+	$(BIN)/python -m tests.support.public_api dashboard/openapi.json
+	@cd dashboard && npm run --silent api
 
 models: $(STAMP)-core
 	@$(BIN)/voiceagent models pull

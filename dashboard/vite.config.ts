@@ -7,7 +7,7 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
   plugins: [react()],
-  resolve: { alias: { '@': here('./src') } },
+  resolve: { alias: { '@': here('./src'), '@tests': here('./tests') } },
   build: {
     outDir: here('../src/voiceagent/page_dist'),
     emptyOutDir: true,

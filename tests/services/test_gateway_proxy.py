@@ -250,6 +250,7 @@ async def test_a_dead_service_is_a_problem_in_the_shape_of_its_plane(rig: Rig) -
             "unavailable",
         )
         assert body["services"]["gateway"]["parts"]["store"] is True
+        assert body["services"]["voice"]["live"] is False and body["services"]["voice"]["latency_ms"] is None
 
 
 async def test_health_asks_every_service(rig: Rig) -> None:
@@ -258,6 +259,8 @@ async def test_health_asks_every_service(rig: Rig) -> None:
         body = await answer.json()
     assert body["status"] == "ok"
     assert set(body["services"]) == {"gateway", "engine", "voice", "documents"}
+    assert all(one["live"] and one["latency_ms"] >= 0 for one in body["services"].values())
+    assert body["version"]
 
 
 async def test_a_silent_service_is_a_deadline() -> None:

@@ -1,6 +1,6 @@
 """The OpenAPI description of the whole management API as the gateway offers it: its own routes, and those that it passes on.
 
-    python -m tests.support.public_api dashboard/openapi.json
+python -m tests.support.public_api dashboard/openapi.json
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ async def _nobody(_conn: object) -> None:
 
 def _gateway() -> FastAPI:
     services = {name: ["http://127.0.0.1:1"] for name in SERVICES}
-    parts = GatewayParts(open_store("sqlite://"), open_cache("memory://"), services, TokenKeys.random(), TokenKeys.random())
+    parts = GatewayParts(
+        open_store("sqlite://"), open_cache("memory://"), services, TokenKeys.random(), TokenKeys.random()
+    )
     return create_gateway(parts)
 
 

@@ -10,7 +10,12 @@ const STEPS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
 /** Decimal units: 1 MB is 1,000,000 bytes. */
 export function formatBytes(bytes: number, language: string): string {
   const step = Math.min(UNITS.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3));
-  const format = { style: 'unit', unit: UNITS[step] ?? 'byte', maximumFractionDigits: step ? 1 : 0 } as const;
+  const format = {
+    style: 'unit',
+    unit: UNITS[step] ?? 'byte',
+    maximumFractionDigits: step ? 1 : 0,
+    unitDisplay: step ? 'short' : 'long',
+  } as const;
   return new Intl.NumberFormat(language, format).format(bytes / 1000 ** step);
 }
 

@@ -29,7 +29,15 @@ export function countParam(raw: RawSearch, name: string): number | undefined {
   return typeof value === 'number' && Number.isInteger(value) && value > 0 ? value : undefined;
 }
 
-/** Without the parameters that are not there: they leave no trace in the address. */
+/**
+ * What `validateSearch` gives back. Parameters that do not fit stay in it as undefined: the router lays this over what stands in the
+ * address, so that one which is left out would come through unread.
+ */
+export function validated<T extends Record<string, unknown>>(params: T): { [K in keyof T]?: T[K] } {
+  return params;
+}
+
+/** Without what is undefined, for those who tell "not there" from undefined. */
 export function present<T extends Record<string, unknown>>(
   params: T,
 ): { [K in keyof T]?: NonNullable<T[K]> } {

@@ -62,12 +62,12 @@ class Page:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        host = _host(headers.get("host", ""))
+        host, path = _host(headers.get("host", "")), scope["path"]
         answer, scope = self._answer(scope)
 
         async def sealed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                kept = KEPT if scope["path"].startswith("/assets/") and message["status"] in (200, 304) else b"no-cache"
+                kept = KEPT if path.startswith("/assets/") and message["status"] in (200, 304) else b"no-cache"
                 message["headers"] = [
                     *message["headers"], *_sealing(host, self._gateway_port), (b"cache-control", kept)
                 ]  # fmt: skip
@@ -76,7 +76,7 @@ class Page:
         try:
             await answer(scope, receive, sealed)
         except HTTPException as error:
-            if error.status_code == 404 and self._is_page(scope["path"], headers):
+            if error.status_code == 404 and self._is_page(path, headers):
                 await self._files({**scope, "path": "/"}, receive, sealed)
             else:
                 await Response(status_code=error.status_code)(scope, receive, sealed)

@@ -11,8 +11,8 @@ export type Timings = components['schemas']['TurnTimings'];
 export type Citation = components['schemas']['Citation'];
 
 export interface ListWanted {
-  readonly before?: string;
-  readonly size?: number;
+  readonly before?: string | undefined;
+  readonly size?: number | undefined;
 }
 
 const KEY = 'conversations';

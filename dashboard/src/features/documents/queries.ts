@@ -3,16 +3,17 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { type Api, bodyOf } from '@/api/client';
 import type { components } from '@/api/generated/schema';
+import { present } from '@/lib/search-params';
 import { isUnderWay, type State } from './states';
 
 export type Document = components['schemas']['DocumentShown'];
 export type DocumentText = components['schemas']['TextShown'];
 
 export interface ListWanted {
-  readonly state?: State;
-  readonly kind?: string;
-  readonly before?: string;
-  readonly before_id?: string;
+  readonly state?: State | undefined;
+  readonly kind?: string | undefined;
+  readonly before?: string | undefined;
+  readonly before_id?: string | undefined;
 }
 
 const PAGE_SIZE = 25;
@@ -27,9 +28,14 @@ const ONE = [...documentsKey, 'one'] as const;
 
 export function documentsQuery(api: Api, wanted: ListWanted) {
   return queryOptions({
-    queryKey: [...LIST, wanted],
+    queryKey: [...LIST, present({ ...wanted })],
     queryFn: ({ signal }) =>
-      bodyOf(api.GET('/api/v1/documents', { params: { query: { ...wanted, limit: PAGE_SIZE } }, signal })),
+      bodyOf(
+        api.GET('/api/v1/documents', {
+          params: { query: { ...present({ ...wanted }), limit: PAGE_SIZE } },
+          signal,
+        }),
+      ),
     refetchInterval: ({ state }) =>
       state.data?.items.some((one) => isUnderWay(one.state)) ? LIVE_MS : IDLE_MS,
     placeholderData: keepPreviousData,

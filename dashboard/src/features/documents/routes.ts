@@ -6,16 +6,16 @@ import {
   choiceParam,
   countParam,
   momentParam,
-  present,
   type RawSearch,
   textParam,
+  validated,
 } from '@/lib/search-params';
 import { documentQuery, documentsQuery, kindsQuery } from './queries';
 import { STATES } from './states';
 
 /** state, kind: filters.  before, before_id: where the page before ended. */
 const listSearch = (raw: RawSearch) =>
-  present({
+  validated({
     state: choiceParam(raw, 'state', STATES),
     kind: textParam(raw, 'kind', 64),
     before: momentParam(raw, 'before'),
@@ -41,7 +41,7 @@ const detailRoute = createRoute({
   getParentRoute: () => shellRoute,
   path: '/documents/$documentId',
   staticData: { title: 'documents.detail.title' },
-  validateSearch: (raw: RawSearch) => present({ page: countParam(raw, 'page') }),
+  validateSearch: (raw: RawSearch) => validated({ page: countParam(raw, 'page') }),
   beforeLoad: needs('documents:read'),
   loader: ({ context: { api, queryClient }, params }) => {
     void queryClient.prefetchQuery(documentQuery(api, params.documentId));

@@ -2,14 +2,14 @@
 
 import { createRoute, lazyRouteComponent, redirect } from '@tanstack/react-router';
 import { rootRoute } from '@/lib/routes';
-import { present, type RawSearch } from '@/lib/search-params';
+import { type RawSearch, validated } from '@/lib/search-params';
 import { safeTarget } from './safe-target';
 
 export const signInRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/sign-in',
   staticData: { title: 'sign_in.title' },
-  validateSearch: (raw: RawSearch) => present({ to: safeTarget(raw.to) }),
+  validateSearch: (raw: RawSearch) => validated({ to: safeTarget(raw.to) }),
   beforeLoad: ({ context, search }) => {
     if (context.session.caller) throw redirect({ href: search.to ?? '/', replace: true });
   },

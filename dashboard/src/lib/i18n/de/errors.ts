@@ -1,24 +1,24 @@
-/** German: what refusals mean to a person. `error.<code>` stands in for what the server says; codes without an entry show the server's words. */
+/** German: what refusals mean to a person. */
 
 export const errors = {
-  'error.title': 'This did not work',
+  'error.title': 'Das hat nicht geklappt',
   'error.code': 'Code',
-  'error.request': 'Request',
-  'error.unexpected': 'Something went wrong in this page.',
-  'error.not_found.title': 'Nothing here',
-  'error.not_found.text': 'This address leads nowhere, or what it led to is gone.',
-  'error.not_found.home': 'Go to the start',
-  'error.forbidden.title': 'Not yours to see',
+  'error.request': 'Anfrage',
+  'error.unexpected': 'In dieser Seite ist etwas schiefgegangen.',
+  'error.not_found.title': 'Hier ist nichts',
+  'error.not_found.text': 'Diese Adresse führt nirgendwohin, oder ihr Ziel gibt es nicht mehr.',
+  'error.not_found.home': 'Zum Anfang',
+  'error.forbidden.title': 'Nicht für dich bestimmt',
   'error.forbidden.text':
-    'Your role lacks the right {scope}. Whoever manages people here can give it to you.',
+    'Deiner Rolle fehlt das Recht {scope}. Wer hier die Personen verwaltet, kann es vergeben.',
   'error.network':
-    'The gateway does not answer. Check that the platform is running and that you are connected.',
-  'error.bad_sign_in': 'The e-mail or the password is wrong.',
-  'error.second_factor_needed': 'This account also needs the code of its authenticator app.',
-  'error.second_factor_wrong': 'This is not the code that the app shows now.',
-  'error.rate_limited': 'Too many tries. Wait a little, then try again.',
-  'error.insufficient_scope': 'Your role does not allow this.',
-  'error.document_not_found': 'There is no such document, or you may not read it.',
-  'error.conversation_not_found': 'There is no such conversation, or you may not read it.',
-  'error.retry_after': 'Again possible in {seconds} s.',
+    'Das Gateway antwortet nicht. Bitte prüfen, ob die Plattform läuft und die Verbindung steht.',
+  'error.bad_sign_in': 'Die E-Mail-Adresse oder das Passwort ist falsch.',
+  'error.second_factor_needed': 'Dieses Konto braucht auch den Code seiner Authenticator-App.',
+  'error.second_factor_wrong': 'Das ist nicht der Code, den die App gerade zeigt.',
+  'error.rate_limited': 'Zu viele Versuche. Bitte kurz warten und dann noch einmal versuchen.',
+  'error.insufficient_scope': 'Deine Rolle erlaubt das nicht.',
+  'error.document_not_found': 'Dieses Dokument gibt es nicht, oder du darfst es nicht lesen.',
+  'error.conversation_not_found': 'Dieses Gespräch gibt es nicht, oder du darfst es nicht lesen.',
+  'error.retry_after': 'Wieder möglich in {seconds} s.',
 };

@@ -1,13 +1,13 @@
 /** German: signing in. */
 
 export const signIn = {
-  'sign_in.title': 'Sign in',
-  'sign_in.lead': 'Talk with an agent that knows your documents.',
-  'sign_in.email': 'E-mail',
-  'sign_in.password': 'Password',
-  'sign_in.code': 'Code of the authenticator app',
-  'sign_in.code.hint': 'Six digits, or one of your recovery codes.',
-  'sign_in.submit': 'Sign in',
-  'sign_in.busy': 'Signing in…',
-  'sign_in.ended': 'Your session has ended. Sign in to go on where you were.',
+  'sign_in.title': 'Anmelden',
+  'sign_in.lead': 'Sprich mit einem Agenten, der deine Dokumente kennt.',
+  'sign_in.email': 'E-Mail',
+  'sign_in.password': 'Passwort',
+  'sign_in.code': 'Code der Authenticator-App',
+  'sign_in.code.hint': 'Sechs Ziffern, oder einer der Wiederherstellungscodes.',
+  'sign_in.submit': 'Anmelden',
+  'sign_in.busy': 'Wird angemeldet…',
+  'sign_in.ended': 'Bitte anmelden, um zu dieser Seite zu kommen.',
 };

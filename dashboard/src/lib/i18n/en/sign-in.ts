@@ -9,5 +9,5 @@ export const signIn = {
   'sign_in.code.hint': 'Six digits, or one of your recovery codes.',
   'sign_in.submit': 'Sign in',
   'sign_in.busy': 'Signing in…',
-  'sign_in.ended': 'Your session has ended. Sign in to go on where you were.',
+  'sign_in.ended': 'Sign in to get to that page.',
 } as const;

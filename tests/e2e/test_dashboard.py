@@ -1,0 +1,138 @@
+"""The built dashboard in a real browser, at a platform on scripted models that somebody has used."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from bench.security.stage import stage
+from tests.support import chromium
+from tests.support.chromium import Page
+from tests.support.lived_in import CONVERSATION_ID, HOSTILE, OWNER, PASSWORD, live_in
+
+from voiceagent.apps.dashboard import BUILT
+
+PROGRAM = chromium.found()
+AXE = Path(__file__).parents[2] / "dashboard/node_modules/axe-core/axe.min.js"
+pytestmark = [
+    pytest.mark.skipif(PROGRAM is None, reason="missing: chromium"),
+    pytest.mark.skipif(not (BUILT / "index.html").is_file(), reason="missing: the built dashboard (make dashboard)"),
+    pytest.mark.timeout(300),
+]
+
+
+class Desk:
+    """The browser at the dashboard."""
+
+    def __init__(self, page: Page, url: str, document_id: str) -> None:
+        self.page, self.url, self.document_id = page, url, document_id
+
+    async def open(self, path: str) -> None:
+        await self.page.open(self.url + path)
+        await self.settled()
+
+    async def settled(self) -> None:
+        await self.page.until(
+            "!!document.querySelector('h1, main strong') && !document.querySelector('[aria-busy=true]')"
+        )
+
+    async def text(self) -> str:
+        return str(await self.page.run("document.body.innerText"))
+
+    async def sign_in(self, password: str = PASSWORD) -> None:
+        fields = json.dumps({"email": OWNER, "password": password})
+        await self.page.until("!!document.querySelector('[name=password]')")
+        await self.page.run(
+            f"for (const [name, value] of Object.entries({fields})) document.querySelector(`[name=${{name}}]`).value = value"
+        )
+        await self.page.run("document.querySelector('form button[type=submit]').click()")
+
+    async def faults(self) -> list[str]:
+        """What axe finds, colours among it."""
+        await self.page.run(AXE.read_text() + ";0")
+        found = await self.page.run(
+            "axe.run().then((told) => told.violations.flatMap((one) => one.nodes.map((node) => `${one.id} ${node.html}`)))"
+        )
+        return list(found)
+
+    async def paint(self, scheme: str, width: int) -> None:
+        await self.page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        await self.page.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=860, deviceScaleFactor=1, mobile=False
+        )
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    assert PROGRAM is not None
+    with stage(tmp_path / "platform") as running:
+        document_id = await live_in(running)
+        async with chromium.browser(PROGRAM, tmp_path / "profile", Path("/dev/null")) as page:
+            yield Desk(page, running.urls["dashboard"], document_id)
+
+
+async def test_a_person_signs_in_and_every_page_opens_clean(desk: Desk) -> None:
+    await desk.open("/documents?state=failed")
+    assert "Sign in" in await desk.text()
+    assert await desk.faults() == []
+    await desk.sign_in("something else entirely")
+    await desk.page.until("!!document.querySelector('[role=alert]')")
+    assert "bad_sign_in" in await desk.text()
+    await desk.sign_in()
+    await desk.page.until("!!document.querySelector('table')")
+    assert await desk.page.run("location.pathname + location.search") == "/documents?state=failed"
+    assert await desk.page.run("document.cookie") == "", "scripts cannot read the session"
+    assert await desk.page.run("sessionStorage.length + localStorage.length") <= await desk.page.run(
+        "Object.keys(sessionStorage).filter((name) => name.startsWith('tsr-scroll')).length"
+    ), "nothing but scroll positions is kept"
+    desk.page.complaints.clear()  # the refused sign-in, and that nobody was signed in before
+    shown = {
+        "/conversations": "When does the library open?",
+        f"/conversations/{CONVERSATION_ID}": "Time to answer",
+        "/documents": "Handbook of the library",
+        f"/documents/{desk.document_id}": "The library opens at nine",
+        "/health": "All services are ready.",
+        "/nowhere": "Nothing here",
+    }
+    for path, words in shown.items():
+        await desk.open(path)
+        await desk.page.until(f"document.body.innerText.includes({json.dumps(words)})")
+        for scheme, width in (("light", 1280), ("dark", 390)):
+            await desk.paint(scheme, width)
+            assert await desk.faults() == [], f"{path} {scheme} {width}"
+            assert await desk.page.run("document.documentElement.scrollWidth <= innerWidth"), f"{path} is too wide"
+        assert desk.page.complaints == [], path
+    await desk.open("/documents")
+    await desk.page.until(f"document.body.innerText.includes({json.dumps(HOSTILE)})")
+    assert await desk.page.run("document.querySelectorAll('main img').length") == 0
+    assert desk.page.complaints == []
+    assert all("127.0.0.1" in address for address in desk.page.requests)
+
+
+async def test_a_file_is_uploaded_read_and_deleted_by_hand(desk: Desk) -> None:
+    await desk.open("/documents")
+    await desk.sign_in()
+    await desk.page.until("!!document.querySelector('table')")
+    desk.page.complaints.clear()
+    await desk.page.run("[...document.querySelectorAll('button')].find((one) => one.innerText === 'Upload').click()")
+    await desk.page.until("!!document.querySelector('dialog[open] input[type=file]')")
+    assert await desk.faults() == []
+    await desk.page.run(
+        """(() => { const files = new DataTransfer(); files.items.add(new File(['Penguins live in the south.'], 'penguins.txt'));
+        const field = document.querySelector('input[type=file]'); field.files = files.files;
+        field.dispatchEvent(new Event('change', { bubbles: true })); })()"""
+    )
+    await desk.page.until("document.querySelector('dialog').innerText.includes('Taken in')")
+    await desk.page.run("document.querySelector('dialog button').click()")
+    row = "[...document.querySelectorAll('tbody tr')].find((one) => one.innerText.includes('penguins.txt'))"
+    await desk.page.until(f"!!{row} && {row}.innerText.includes('Ready')")
+    await desk.page.run(f"{row}.querySelector('a').click()")
+    await desk.page.until("document.body.innerText.includes('Penguins live in the south.')")
+    await desk.page.run("[...document.querySelectorAll('button')].find((one) => one.innerText === 'Delete').click()")
+    await desk.page.until("!!document.querySelector('dialog[open]')")
+    await desk.page.run("[...document.querySelectorAll('dialog button')].at(-1).click()")
+    await desk.page.until("location.pathname === '/documents' && document.body.innerText.includes('is deleted')")
+    await desk.page.until(f"!!document.querySelector('table') && !{row}")
+    assert desk.page.complaints == []
