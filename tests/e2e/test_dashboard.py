@@ -53,12 +53,14 @@ class Desk:
         """What axe finds, colours among it."""
         await self.page.run(AXE.read_text() + ";0")
         found = await self.page.run(
-            "axe.run().then((told) => told.violations.flatMap((one) => one.nodes.map((node) => `${one.id} ${node.html}`)))"
+            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))).then(() => axe.run()).then((told) => told.violations.flatMap((one) => one.nodes.map((node) => `${one.id} ${node.html}`)))"
         )
         return list(found)
 
     async def paint(self, scheme: str, width: int) -> None:
-        await self.page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        wanted = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}  # no colour halfway to another
+        features = [{"name": name, "value": value} for name, value in wanted.items()]
+        await self.page.call("Emulation.setEmulatedMedia", features=features)
         await self.page.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=860, deviceScaleFactor=1, mobile=False
         )

@@ -8,16 +8,14 @@ import { useText } from '@/lib/i18n/context';
 export function NotFound() {
   const t = useText();
   return (
-    <main>
-      <EmptyState
-        title={t('error.not_found.title')}
-        hint={t('error.not_found.text')}
-        action={
-          <Link to="/" className={buttonClass()}>
-            {t('error.not_found.home')}
-          </Link>
-        }
-      />
-    </main>
+    <EmptyState
+      title={t('error.not_found.title')}
+      hint={t('error.not_found.text')}
+      action={
+        <Link to="/" className={buttonClass()}>
+          {t('error.not_found.home')}
+        </Link>
+      }
+    />
   );
 }

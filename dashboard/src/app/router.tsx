@@ -26,13 +26,21 @@ const startRoute = createRoute({
   component: () => <EmptyState title="" />,
 });
 
+/** Any other address: for those who are signed in, the frame stays around the news. */
+const elsewhereRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '$',
+  staticData: { title: 'error.not_found.title' },
+  component: NotFound,
+});
+
 const routeTree = rootRoute
   .update({ component: Root, notFoundComponent: NotFound })
   .addChildren([
     signInRoute,
     shellRoute
       .update({ component: Shell })
-      .addChildren([startRoute, ...healthRoutes, ...conversationRoutes, ...documentRoutes]),
+      .addChildren([startRoute, elsewhereRoute, ...healthRoutes, ...conversationRoutes, ...documentRoutes]),
   ]);
 
 export function makeRouter(services: Services) {

@@ -78,7 +78,7 @@ it('shows turns with what was heard, sources and times, and deletes', async () =
   expect(screen.getByText('opens at nine')).toBeInTheDocument();
   expect(screen.getByRole('link', { name: 'Handbook' })).toHaveAttribute('href', '/documents/doc_1?page=3');
   expect(
-    within(screen.getByRole('region', { name: 'Time to answer' })).getByText('900 ms'),
+    within(screen.getByRole('figure', { name: 'Time to answer' })).getByText('900 ms'),
   ).toBeInTheDocument();
   await expectAccessible();
   await userEvent.click(screen.getByRole('button', { name: 'Delete' }));

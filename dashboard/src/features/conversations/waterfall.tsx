@@ -14,7 +14,7 @@ export function Waterfall({ timings }: { readonly timings: Timings }) {
   const whole_ms = spans.at(-1)?.at_ms ?? 0;
   if (spans.length === 0) return null;
   return (
-    <section className={styles.figure} aria-labelledby={id}>
+    <figure className={styles.figure} aria-labelledby={id}>
       <div className={styles.head}>
         <h3 id={id}>{t('turn.latency')}</h3>
         <span className={styles.hint}>{t('turn.latency.hint')}</span>
@@ -33,7 +33,7 @@ export function Waterfall({ timings }: { readonly timings: Timings }) {
       {typeof timings.retrieval_ms === 'number' ? (
         <p className={styles.hint}>{t('turn.retrieval', { ms: Math.round(timings.retrieval_ms) })}</p>
       ) : null}
-    </section>
+    </figure>
   );
 }
 

@@ -43,7 +43,11 @@ function Pages({ document }: { readonly document: Document }) {
         empty={<p className={styles.none}>{t('documents.detail.no_text')}</p>}
       >
         {(page) => (
-          <section className={styles.text} tabIndex={0} aria-label={t('documents.detail.page', { number, count })}>
+          <section
+            className={styles.text}
+            tabIndex={0}
+            aria-label={t('documents.detail.page', { number, count })}
+          >
             {page.text}
           </section>
         )}
