@@ -9,6 +9,7 @@ export function NotFound() {
   const t = useText();
   return (
     <EmptyState
+      alone
       title={t('error.not_found.title')}
       hint={t('error.not_found.text')}
       action={

@@ -12,6 +12,7 @@ export function RouteError({ error, reset }: ErrorComponentProps) {
   if (error instanceof NotAllowed) {
     return (
       <EmptyState
+        alone
         icon="keys"
         title={t('error.forbidden.title')}
         hint={t('error.forbidden.text', { scope: error.scope })}

@@ -1,7 +1,6 @@
 /** All routes in one tree. A feature adds its routes here and its line to navigation.ts; nothing else of app/ knows it. */
 
 import { createRoute, createRouter, redirect } from '@tanstack/react-router';
-import { EmptyState } from '@/components/empty-state';
 import { LoadingState } from '@/components/loading-state';
 import { conversationRoutes } from '@/features/conversations/routes';
 import { documentRoutes } from '@/features/documents/routes';
@@ -23,7 +22,7 @@ const startRoute = createRoute({
     if (!start) throw new NotAllowed('conversations:read');
     throw redirect({ to: start, replace: true });
   },
-  component: () => <EmptyState title="" />,
+  component: NotFound,
 });
 
 /** Any other address: for those who are signed in, the frame stays around the news. */

@@ -10,6 +10,7 @@ export function Unreachable() {
   return (
     <LonePage>
       <EmptyState
+        alone
         icon="warn"
         title={t('app.unreachable')}
         hint={t('app.unreachable.hint')}
