@@ -52,8 +52,9 @@ class Desk:
     async def faults(self) -> list[str]:
         """What axe finds, colours among it."""
         await self.page.run(AXE.read_text() + ";0")
+        await self.page.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))")
         found = await self.page.run(
-            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))).then(() => axe.run()).then((told) => told.violations.flatMap((one) => one.nodes.map((node) => `${one.id} ${node.html}`)))"
+            "axe.run().then((told) => told.violations.flatMap((one) => one.nodes.map((node) => `${one.id} ${node.html}`)))"
         )
         return list(found)
 
