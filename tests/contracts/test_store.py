@@ -498,9 +498,12 @@ async def test_documents_are_paged_newest_first_within_a_collection_or_all(store
         await unit.documents.put(dataclasses.replace(documents[1], kind="invoice"))
         invoices = await unit.documents.page(before=None, limit=9, wanted=Narrowed(kind="invoice"))
         assert [one.document_id for one in invoices] == [documents[3].document_id, documents[1].document_id]
-        assert await unit.documents.page(before=None, limit=9, wanted=Narrowed(kind="invoice", state="ready")) == (
+        assert await unit.documents.page(before=None, limit=9, wanted=Narrowed(kind="invoice", states=("ready",))) == (
             read,
         )
+        open_ones = await unit.documents.page(before=None, limit=9, wanted=Narrowed(states=("queued", "parsing")))
+        assert [one.document_id for one in open_ones] == [documents[n].document_id for n in (5, 4, 2, 1, 0)]
+        assert await unit.documents.page(before=None, limit=9, wanted=Narrowed(states=())) == ()
         assert await unit.documents.page(before=None, limit=9, wanted=Narrowed(kind="letter")) == ()
         assert await unit.documents.by_sha256("0") == (documents[0], documents[2], documents[4])
 

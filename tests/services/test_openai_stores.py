@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from starlette.requests import HTTPConnection
 from tests.support.documents_kit import OWNER, STRANGER, DocumentsKit, documents_kit
 
 from voiceagent.adapters.store.library import SqlCollections
+from voiceagent.adapters.store.sql import SqlStore
 from voiceagent.documents.server import create_documents
 from voiceagent.domain.document import Collection
 from voiceagent.domain.identity import Principal
@@ -250,6 +252,61 @@ async def test_files_are_listed_page_by_page(http: httpx.AsyncClient) -> None:
     assert (await http.get("/v1/files", params={"after": "doc_none"})).status_code == 404
     none = (await http.get(f"/v1/vector_stores/{into}/files", params={"filter": "completed"})).json()
     assert (none["data"], none["has_more"]) == ([], False)
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The transactions that were begun, by their tenant."""
+    inner, seen = SqlStore.begin, list[str]()
+
+    def noted(opened: SqlStore, tenant_id: str, **options: bool) -> Any:
+        seen.append(tenant_id)
+        return inner(opened, tenant_id, **options)
+
+    monkeypatch.setattr(SqlStore, "begin", noted)
+    return seen
+
+
+async def test_the_files_of_a_search_and_of_a_batch_are_read_in_one_transaction(
+    kit: DocumentsKit, http: httpx.AsyncClient, begun: list[str]
+) -> None:
+    made = [await file(http, f"{number}.txt", f"Roses are cut in garden {number}.") for number in range(4)]
+    into = await store(http, name="Codes")
+    batch = (await http.post(f"/v1/vector_stores/{into}/file_batches", json={"file_ids": made})).json()["id"]
+    await kit.work()
+    counts = []
+    for most in (1, 4):
+        begun.clear()
+        asked = {"query": "roses", "max_num_results": most}
+        found = (await http.post(f"/v1/vector_stores/{into}/search", json=asked)).json()["data"]
+        assert len(found) == most and {one["filename"] for one in found} <= {f"{number}.txt" for number in range(4)}
+        counts.append(len(begun))
+    assert counts[0] == counts[1]
+    begun.clear()
+    assert (await http.get(f"/v1/vector_stores/{into}/file_batches/{batch}")).json()["file_counts"]["completed"] == 4
+    assert len(begun) == 1
+
+
+async def test_files_that_are_deleted_or_closed_to_the_caller_while_a_search_runs_are_left_out(
+    kit: DocumentsKit, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, closed, stays = [await file(http, f"{name}.txt", f"Roses are cut in {name}.") for name in ("a", "b", "c")]
+    into = await store(http, file_ids=[gone, closed, stays])
+    await kit.work()
+    search = kit.service.search
+
+    async def overtaken(*given: Any) -> Any:
+        passages = await search(*given)
+        assert {one.chunk.document_id for one in passages} == {gone, closed, stays}
+        async with kit.parts.store.begin("ten_a") as work:
+            await work.documents.delete(gone)
+            document = await work.documents.get(closed)
+            await work.documents.put(replace(document, metadata={**document.metadata, "reader_ids": ["usr_other"]}))
+        return passages
+
+    monkeypatch.setattr(kit.service, "search", overtaken)
+    found = (await http.post(f"/v1/vector_stores/{into}/search", json={"query": "roses"})).json()["data"]
+    assert [one["file_id"] for one in found] == [stays]
 
 
 async def test_a_list_of_stores_reads_all_of_them_once_and_one_store_none(

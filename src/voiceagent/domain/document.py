@@ -59,11 +59,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """Which documents are listed; None: any."""
+    """Which documents are listed; None: any. states: those in one of them."""
 
     collection_id: str | None = None
     kind: str | None = None
-    state: DocumentState | None = None
+    states: tuple[DocumentState, ...] | None = None
 
 
 ALL = Narrowed()

@@ -25,7 +25,7 @@ _NARROWED = {
     < tuple_(param("before", documents.c.created_at), param("before_id", documents.c.document_id)),
     "collection_id": documents.c.collection_id == param("collection_id"),
     "kind": documents.c.kind == param("kind"),
-    "state": documents.c.state == param("state"),
+    "states": documents.c.state.in_(param("states", expanding=True)),
 }
 _BY_SHA256 = (
     select(documents).where(mine(documents, "blob_sha256")).order_by(documents.c.created_at, documents.c.document_id)

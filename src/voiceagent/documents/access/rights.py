@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
+
 from voiceagent.documents.parts import DEFAULT_COLLECTION_ID, may_search, readers_of
 from voiceagent.domain.document import Collection, Document, Narrowed, Place
 from voiceagent.domain.identity import Principal
@@ -19,6 +22,21 @@ async def readable(work: UnitOfWork, principal: Principal, document_id: str) -> 
     if not may_search(principal, collection) or not may_read(principal, document):
         raise NotFound("document_not_found", "there is no such document", param="document_id")
     return document
+
+
+async def readable_of(work: UnitOfWork, principal: Principal, document_ids: Iterable[str]) -> dict[str, Document]:
+    """Those of the documents that there are and that the caller may read, by id."""
+    collections: dict[str, Collection] = {}
+    found: dict[str, Document] = {}
+    for document_id in document_ids:
+        with suppress(NotFound):
+            document = await work.documents.get(document_id)
+            collection_id = document.collection_id
+            if collection_id not in collections:
+                collections[collection_id] = await work.collections.get(collection_id)
+            if may_search(principal, collections[collection_id]) and may_read(principal, document):
+                found[document_id] = document
+    return found
 
 
 async def readable_page(

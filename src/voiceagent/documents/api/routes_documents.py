@@ -148,7 +148,8 @@ async def list_documents(
     `before` and `before_id`: where the page before ended. Without `before_id` those follow that were created before that moment.
     """
     place = None if before is None else (before if before.tzinfo else before.replace(tzinfo=UTC), before_id)
-    found = await service.page(caller, before=place, limit=limit, wanted=Narrowed(collection_id, kind, state))
+    wanted = Narrowed(collection_id, kind, (state,) if state else None)
+    found = await service.page(caller, before=place, limit=limit, wanted=wanted)
     at, last_id = found[-1].place if len(found) == limit else (None, None)
     return DocumentList(items=[document_shown(one) for one in found], next_before=at, next_before_id=last_id)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -17,7 +16,7 @@ from voiceagent.documents.api.routes_documents import UPLOAD_BODY_BYTES, get_con
 from voiceagent.documents.api.shapes import service_of
 from voiceagent.documents.parts import DEFAULT_COLLECTION_ID
 from voiceagent.documents.service import DocumentService, Upload
-from voiceagent.domain.document import Collection, Document, Narrowed, Passage, Place, SearchQuery
+from voiceagent.domain.document import Collection, Document, DocumentState, Narrowed, Passage, Place, SearchQuery
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import InvalidInput, NotFound
 from voiceagent.kit.ids import new_id
@@ -34,7 +33,7 @@ Json = dict[str, Any]
 
 _SEARCH_S = 5.0
 _PAGE = 200
-_STATES = {
+_STATES: dict[DocumentState, str] = {
     "queued": "in_progress",
     "parsing": "in_progress",
     "embedding": "in_progress",
@@ -245,7 +244,7 @@ async def search_store(store_id: str, wanted: StoreSearch, caller: Reader, servi
     if not isinstance(least, int | float):
         raise InvalidInput("bad_filter", "score_threshold is a number", param="ranking_options")
     found = [one for one in await service.search(caller, query) if one.score >= least]
-    files = await _files(service, caller, {one.chunk.document_id for one in found})
+    files = await service.several(caller, {one.chunk.document_id for one in found})
     return {
         "object": "vector_store.search_results.page",
         "search_query": [text],
@@ -260,15 +259,6 @@ async def _within(service: DocumentService, caller: Principal, store_id: str, fi
     if document.collection_id != store_id:
         raise NotFound("document_not_found", "there is no such file in this vector store", param="file_id")
     return document
-
-
-async def _files(service: DocumentService, caller: Principal, file_ids: set[str]) -> dict[str, Document]:
-    """By id, without files that were deleted since they were found."""
-    found: dict[str, Document] = {}
-    for file_id in file_ids:
-        with suppress(NotFound):
-            found[file_id] = await service.get(caller, file_id)
-    return found
 
 
 async def _narrowed(
@@ -298,15 +288,9 @@ async def _some(
 ) -> tuple[list[Document], bool]:
     """A page of them, and whether more follow. state: only those in it, as vector stores call it."""
     before = (await service.get(caller, wanted.after)).place if wanted.after else None
-    found: list[Document] = []
-    async with aclosing(every(service, caller, store_id, before)) as files:
-        async for one in files:
-            if state and _STATES[one.state] != state:
-                continue
-            if len(found) == wanted.limit:
-                return found, True
-            found.append(one)
-    return found, False
+    states = tuple(one for one, shown in _STATES.items() if shown == state) if state else None
+    found = await service.page(caller, before=before, limit=wanted.limit + 1, wanted=Narrowed(store_id, states=states))
+    return list(found[: wanted.limit]), len(found) > wanted.limit
 
 
 def _file(document: Document) -> Json:
