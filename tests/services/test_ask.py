@@ -23,7 +23,7 @@ from voiceagent.domain.identity import Principal
 from voiceagent.engine.reply import EngineParts, EngineService
 from voiceagent.engine.routing.router import Router
 from voiceagent.engine.server import create_engine
-from voiceagent.kit.errors import Unavailable
+from voiceagent.kit.errors import DeadlineExceeded, Unavailable
 from voiceagent.ports.services import Documents
 from voiceagent.web.jwt import TokenKeys
 from voiceagent.web.serve import Listener, Servers
@@ -167,3 +167,20 @@ async def test_a_search_that_fails_is_told_instead_of_answered_without_sources(d
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
         answer = await http.post("/api/v1/ask", json={"question": QUESTION}, headers={"authorization": "Bearer owner"})
     assert (answer.status_code, answer.json()["code"]) == (503, "vectors_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("problem", "status"),
+    [(Unavailable("vectors_unavailable", "gone"), 503), (DeadlineExceeded("search_deadline", "late"), 504)],
+)
+async def test_no_model_writes_an_answer_that_a_failed_search_takes_back(
+    desk: Desk, problem: Unavailable, status: int
+) -> None:
+    llm = ScriptedLlm([ECHO])
+    broken = ScriptedDocuments(problem=problem)
+    parts = replace(desk.engine.parts, router=Router({"m": llm}), documents=broken, grounding="generate")
+    transport = httpx.ASGITransport(app=create_engine(EngineService(parts), auth=authenticate))
+    async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
+        answer = await http.post("/api/v1/ask", json={"question": QUESTION}, headers={"authorization": "Bearer owner"})
+    assert (answer.status_code, answer.json()["code"]) == (status, problem.code)
+    assert llm.requests == []
