@@ -34,7 +34,7 @@ REQUEST_S = 30.0
 PROBE_S = 1.5
 LONGEST_LINK_S = 3_600
 
-_FULL = ("xminiostoragefull", "insufficientstorage", "quotaexceeded", "no space left", "507")
+_FULL = ("xminiostoragefull", "insufficientstorage", "quotaexceeded", "no space left", "status code: 507")
 
 
 class S3Blobs:
@@ -112,7 +112,8 @@ def _store(bucket: str, options: Mapping[str, str], *, request_s: float, retries
             "read_timeout": timedelta(seconds=min(READ_S, request_s)),
             "timeout": timedelta(seconds=request_s),
         },
-        retry_config={"max_retries": retries, "retry_timeout": timedelta(seconds=request_s)},
+        # A time-out is no sign of a broken connection but of a server that hangs for everybody: once is enough to wait.
+        retry_config={"max_retries": retries, "retry_timeout": timedelta(seconds=min(READ_S, request_s) / 2)},
     )
 
 
