@@ -18,7 +18,7 @@ from voiceagent.adapters.store.sql import open_store
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.audit import AuditEntry
 from voiceagent.domain.conversation import Citation, Conversation, Turn, TurnTimings
-from voiceagent.domain.document import Collection, Document, Narrowed
+from voiceagent.domain.document import Collection, Document, Narrowed, Tally
 from voiceagent.domain.identity import ApiKey, Tenant, User
 from voiceagent.domain.job import Job
 from voiceagent.kit.errors import Conflict, InvalidInput, Misconfigured, NotFound, Problem
@@ -528,6 +528,43 @@ async def test_documents_of_the_very_same_moment_are_all_paged_once(store: Store
                     paged += found
                 assert tuple(paged) == whole
         assert await unit.documents.page(before=(START, ""), limit=9) == (older,), "by the moment alone: before it"
+
+
+async def test_collections_tell_what_is_in_them_apart_by_state_and_whether_documents_name_readers(
+    store: Store, tenant: str
+) -> None:
+    one, two, empty = (Collection(new_id("col"), name, START) for name in ("A", "B", "C"))
+    named = {"reader_ids": ["user_1"], "format": "pdf"}
+    closed = _document(one.collection_id, 3, state="ready", metadata=named)
+    documents = [
+        _document(one.collection_id, 1, state="ready", metadata={"reader_ids": [], "format": "pdf"}),
+        _document(one.collection_id, 2, state="ready", size_bytes=7),
+        _document(one.collection_id, 4, state="failed", size_bytes=1),
+        _document(two.collection_id, 5, size_bytes=2),
+        closed,
+    ]
+    async with store.begin(tenant) as unit:
+        for collection in (one, two, empty):
+            await unit.collections.put(collection)
+        for document in documents:
+            await unit.documents.put(document)
+        both = await unit.collections.tallies([one.collection_id, empty.collection_id, new_id("col")])
+        assert set(both) == {
+            Tally(one.collection_id, "ready", True, 2, 5_000_000_007),
+            Tally(one.collection_id, "ready", False, 1, 5_000_000_000),
+            Tally(one.collection_id, "failed", True, 1, 1),
+        }
+        hidden = await unit.documents.page(before=None, limit=9, wanted=Narrowed(one.collection_id, is_open=False))
+        assert hidden == (closed,)
+        shown = await unit.documents.page(before=None, limit=9, wanted=Narrowed(one.collection_id, is_open=True))
+        assert len(shown) == 3 and closed not in shown
+        await unit.documents.put(dataclasses.replace(closed, metadata={"format": "pdf"}, version=2))
+        await unit.documents.put(dataclasses.replace(documents[3], metadata=named))
+        assert await unit.collections.tallies([two.collection_id]) == (Tally(two.collection_id, "queued", False, 1, 2),)
+        assert {tally.is_open for tally in await unit.collections.tallies([one.collection_id])} == {True}
+        assert await unit.collections.tallies([]) == ()
+    async with store.begin(new_id("ten")) as other:
+        assert await other.collections.tallies([one.collection_id, two.collection_id]) == ()
 
 
 async def test_a_document_needs_its_collection_and_a_collection_keeps_its_documents(store: Store, tenant: str) -> None:

@@ -11,6 +11,7 @@ from voiceagent.documents.parsed import ParsedDocument, Span
 from voiceagent.documents.retrieval.order import Reranking
 from voiceagent.documents.retrieval.spaces import Spaces
 from voiceagent.documents.sandbox import Sandbox
+from voiceagent.domain.document import READERS_KEY as READERS_KEY
 from voiceagent.domain.document import Box, Collection, Document, Page
 from voiceagent.domain.erasure import SubjectNames
 from voiceagent.domain.identity import Principal
@@ -27,7 +28,7 @@ from voiceagent.ports.vectors import VectorStore
 INGEST, ERASE = "document_ingest", "document_erase"
 DEFAULT_COLLECTION_ID = "col_default"
 KINDS_SETTING = "document_kinds"
-MODEL_KEY, READERS_KEY, FORMAT_KEY, ATTRIBUTES_KEY = "embedding_model", "reader_ids", "format", "attributes"
+MODEL_KEY, FORMAT_KEY, ATTRIBUTES_KEY = "embedding_model", "format", "attributes"
 PASSWORD_TTL_S = 3_600.0
 
 
@@ -114,9 +115,7 @@ def as_now(ready: Document, now: Document) -> Document:
 
 
 def readers_of(document: Document) -> frozenset[str]:
-    """Who may find the document; empty means everybody who may read its collection."""
-    told = document.metadata.get(READERS_KEY)
-    return frozenset(str(one) for one in told) if isinstance(told, list) else frozenset()
+    return document.reader_ids
 
 
 def own_kinds(told: dict[str, object] | None) -> dict[str, tuple[str, ...]]:

@@ -11,6 +11,7 @@ from typing import IO
 
 import structlog
 
+from voiceagent.documents.access.counts import Counts
 from voiceagent.documents.access.rights import may_read, no_collection, readable, readable_of, readable_page, searchable
 from voiceagent.documents.formats import HEAD_BYTES, format_of
 from voiceagent.documents.jobs.orders import erase_job, ingest_job
@@ -20,21 +21,27 @@ from voiceagent.documents.parts import (
     FORMAT_KEY,
     KINDS_SETTING,
     PASSWORD_TTL_S,
-    READERS_KEY,
     Copies,
     DocumentParts,
     file_blob,
     may_search,
     own_kinds,
     password_key,
-    readers_of,
     text_blob,
     unpacked,
     with_attributes,
 )
 from voiceagent.documents.search import Searcher
 from voiceagent.domain.audit import AuditEntry
-from voiceagent.domain.document import Collection, Document, Narrowed, Passage, Place, SearchQuery
+from voiceagent.domain.document import (
+    READERS_KEY,
+    Collection,
+    Document,
+    Narrowed,
+    Passage,
+    Place,
+    SearchQuery,
+)
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Problem, TooLarge
 from voiceagent.kit.ids import new_id
@@ -68,6 +75,7 @@ class DocumentService:
     def __init__(self, parts: DocumentParts) -> None:
         self._parts = parts
         self._searcher = Searcher(parts)
+        self.counts = Counts(parts.store)
 
     async def search(self, principal: Principal, query: SearchQuery) -> tuple[Passage, ...]:
         return await self._searcher.search(principal, query)
@@ -275,7 +283,7 @@ class DocumentService:
             before = await readable(work, principal, upload.replaces) if upload.replaces else None
             for found in await work.documents.by_sha256(document.blob_sha256):
                 same_place = (found.collection_id, found.file_name) == (document.collection_id, document.file_name)
-                same_rights = readers_of(found) == upload.reader_ids and may_read(principal, found)
+                same_rights = found.reader_ids == upload.reader_ids and may_read(principal, found)
                 if same_place and same_rights and upload.replaces in (None, found.document_id):
                     return found, replace(
                         document, document_id=found.document_id, version=found.version, created_at=found.created_at

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 
-from voiceagent.documents.parts import DEFAULT_COLLECTION_ID, may_search, readers_of
+from voiceagent.documents.parts import DEFAULT_COLLECTION_ID, may_search
 from voiceagent.domain.document import Collection, Document, Narrowed, Place
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import NotFound
@@ -75,8 +75,7 @@ async def searchable(work: UnitOfWork, principal: Principal, only: str | None) -
 
 def may_read(principal: Principal, document: Document) -> bool:
     """Of a document in a collection that the caller may search."""
-    readers = readers_of(document)
-    return not readers or principal.subject in readers
+    return not document.reader_ids or principal.subject in document.reader_ids
 
 
 def no_collection() -> NotFound:

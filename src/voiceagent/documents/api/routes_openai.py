@@ -16,7 +16,16 @@ from voiceagent.documents.api.routes_documents import UPLOAD_BODY_BYTES, get_con
 from voiceagent.documents.api.shapes import service_of
 from voiceagent.documents.parts import DEFAULT_COLLECTION_ID
 from voiceagent.documents.service import DocumentService, Upload
-from voiceagent.domain.document import Collection, Document, DocumentState, Narrowed, Passage, Place, SearchQuery
+from voiceagent.domain.document import (
+    Collection,
+    Document,
+    DocumentState,
+    Narrowed,
+    Passage,
+    Place,
+    SearchQuery,
+    Tally,
+)
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import InvalidInput, NotFound
 from voiceagent.kit.ids import new_id
@@ -155,7 +164,7 @@ async def list_stores(
     if after and after not in ids:
         raise NotFound("collection_not_found", "there is no such vector store", param="after")
     rest = known[ids.index(after) + 1 :] if after else known
-    return listed([await _store(service, caller, one) for one in rest[:limit]], has_more=len(rest) > limit)
+    return listed(await _stores(service, caller, rest[:limit]), has_more=len(rest) > limit)
 
 
 @router.get("/vector_stores/{store_id}")
@@ -321,16 +330,25 @@ def store_file(document: Document) -> Json:
 
 
 async def _store(service: DocumentService, caller: Principal, collection: Collection) -> Json:
-    found = [one async for one in every(service, caller, collection.collection_id)]
-    states = [_STATES[one.state] for one in found]
-    counts = {name: states.count(name) for name in ("in_progress", "completed", "failed")}
+    return (await _stores(service, caller, [collection]))[0]
+
+
+async def _stores(service: DocumentService, caller: Principal, collections: list[Collection]) -> list[Json]:
+    tallies = await service.counts.of(caller, collections)
+    return [_shown(one, tallies.get(one.collection_id, [])) for one in collections]
+
+
+def _shown(collection: Collection, tallies: list[Tally]) -> Json:
+    counts = dict.fromkeys(("in_progress", "completed", "failed"), 0)
+    for one in tallies:
+        counts[_STATES[one.state]] += one.count
     return {
         "id": collection.collection_id,
         "object": "vector_store",
         "created_at": int(collection.created_at.timestamp()),
         "name": collection.name,
-        "usage_bytes": sum(one.size_bytes for one in found),
-        "file_counts": {**counts, "cancelled": 0, "total": len(found)},
+        "usage_bytes": sum(one.size_bytes for one in tallies),
+        "file_counts": {**counts, "cancelled": 0, "total": sum(counts.values())},
         "status": "in_progress" if counts["in_progress"] else "completed",
         "last_active_at": None,
         "metadata": {},

@@ -9,9 +9,8 @@ from datetime import datetime
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from voiceagent.documents.parts import READERS_KEY
 from voiceagent.documents.service import DocumentService
-from voiceagent.domain.document import Box, Collection, Document, Passage
+from voiceagent.domain.document import READERS_KEY, Box, Collection, Document, Passage
 
 _INSIDE = {READERS_KEY}
 
