@@ -58,10 +58,14 @@ async def test_no_look_at_a_silent_vector_store_waits_as_long_as_a_change(
     await store.close()
 
 
-@pytest.fixture
-async def objects(server: Troubled, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[s3.S3Blobs]:
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", S3_USER)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", S3_SECRET)
+
+
+@pytest.fixture
+async def objects(server: Troubled, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[s3.S3Blobs]:
     monkeypatch.setattr(s3, "READ_S", 1.0)
     store = s3.open_blobs(f"s3://objects?endpoint=http://127.0.0.1:{server.port}")
     yield store
@@ -73,6 +77,24 @@ async def test_a_silent_object_store_is_asked_once(server: Troubled, objects: s3
         await objects.put("ten_a/documents/doc_1", b"bytes")
     assert caught.value.code == "blobs_unavailable"
     assert len(server.asked) == 1, server.asked
+
+
+async def test_what_sends_no_bytes_to_a_silent_object_store_waits_less_than_what_does(
+    server: Troubled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3, "READ_S", 60.0)
+    monkeypatch.setattr(s3, "ANSWER_S", 0.2)
+    store = s3.open_blobs(f"s3://objects?endpoint=http://127.0.0.1:{server.port}&region=us-east-1")
+    async with asyncio.timeout(PATIENCE_S):
+        for call in (
+            lambda: anext(store.get("ten_a/texts/doc_1")),
+            lambda: store.delete("ten_a/texts/doc_1"),
+            lambda: anext(store.names("ten_a/texts/")),
+        ):
+            with pytest.raises(Unavailable) as caught:
+                await call()
+            assert caught.value.code == "blobs_unavailable"
+    await store.close()
 
 
 @pytest.mark.parametrize(
