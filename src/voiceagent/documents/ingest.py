@@ -95,8 +95,8 @@ class Ingest:
             metadata={**described, **kept, MODEL_KEY: self._parts.spaces.current},
             updated_at=self._parts.clock.now(),
         )
-        await self._parts.blobs.put(text_blob(tenant_id, document), packed(parsed))
-        entry = _entry(replace(ready, title=title), parsed, pieces)
+        await self._parts.blobs.put(text_blob(tenant_id, document), await _TEXT.run(packed, parsed))
+        entry = await _TEXT.run(_entry, replace(ready, title=title), parsed, pieces)
         await self._keep_searched(tenant_id, document, entry, vectors)
         await self._put(tenant_id, self._parts.spaces.current, entry, vectors)
         return ready
@@ -118,7 +118,8 @@ class Ingest:
     async def _stored(self, tenant_id: str, document: Document) -> ParsedDocument | None:
         """The text that was read before; None when it is not there or cannot be used."""
         try:
-            return unpacked(b"".join([piece async for piece in self._parts.blobs.get(text_blob(tenant_id, document))]))
+            data = b"".join([piece async for piece in self._parts.blobs.get(text_blob(tenant_id, document))])
+            return await _TEXT.run(unpacked, data)
         except (NotFound, InvalidInput):
             return None
 

@@ -45,6 +45,7 @@ from voiceagent.domain.document import (
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Problem, TooLarge
 from voiceagent.kit.ids import new_id
+from voiceagent.kit.offload import Offload
 from voiceagent.ports.blobs import BlobLinks
 from voiceagent.ports.erasure import refuse_erased
 from voiceagent.ports.store import UnitOfWork
@@ -52,6 +53,8 @@ from voiceagent.ports.store import UnitOfWork
 Attributes = Mapping[str, object] | None
 """What callers say of a document from now on; None changes nothing."""
 _log = structlog.get_logger(__name__)
+_READING = Offload("document-reading", threads=2, queue=256)
+"""A text of thousands of pages takes tenths of a second, in which the loop would do nothing else."""
 _PIECE_BYTES = 1024 * 1024
 _SPOOL_BYTES = 1024 * 1024
 
@@ -156,7 +159,7 @@ class DocumentService:
         if document.state != "ready":
             raise Conflict("document_not_ready", "the document has not been read yet, or could not be")
         data = b"".join([piece async for piece in self._parts.blobs.get(text_blob(principal.tenant_id, document))])
-        return unpacked(data)
+        return await _READING.run(unpacked, data)
 
     async def content(
         self, principal: Principal, document_id: str, *, by_link: bool = False
