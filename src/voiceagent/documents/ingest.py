@@ -15,19 +15,17 @@ from voiceagent.documents.parts import (
     FORMAT_KEY,
     KINDS_SETTING,
     MODEL_KEY,
-    READERS_KEY,
     DocumentParts,
     file_blob,
     own_kinds,
     packed,
     password_key,
-    readers_of,
     text_blob,
     unpacked,
 )
 from voiceagent.documents.sandbox import ParseFailed
 from voiceagent.documents.split import Piece, split
-from voiceagent.domain.document import Box, Chunk, Document, boxes_between
+from voiceagent.domain.document import READERS_KEY, Box, Chunk, Document, boxes_between
 from voiceagent.kit.errors import InvalidInput, NotFound
 from voiceagent.kit.offload import Offload
 from voiceagent.ports.embed import Embedder
@@ -172,7 +170,7 @@ def _entry(ready: Document, parsed: ParsedDocument, pieces: tuple[Piece, ...]) -
         kind=ready.kind,
         language=ready.language,
         dated=dated(ready.metadata, parsed.text),
-        reader_ids=readers_of(ready),
+        reader_ids=ready.reader_ids,
     )
     starts = [box.start for box in parsed.boxes]
     chunks = (_chunk(ready, at, piece, _boxes(parsed, starts, piece)) for at, piece in enumerate(pieces))

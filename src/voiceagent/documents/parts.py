@@ -11,7 +11,6 @@ from voiceagent.documents.parsed import ParsedDocument, Span
 from voiceagent.documents.retrieval.order import Reranking
 from voiceagent.documents.retrieval.spaces import Spaces
 from voiceagent.documents.sandbox import Sandbox
-from voiceagent.domain.document import READERS_KEY as READERS_KEY
 from voiceagent.domain.document import Box, Collection, Document, Page
 from voiceagent.domain.erasure import SubjectNames
 from voiceagent.domain.identity import Principal
@@ -112,10 +111,6 @@ def with_attributes(document: Document, attributes: object) -> Document:
 def as_now(ready: Document, now: Document) -> Document:
     """A document that was read, with what was changed of it meanwhile: its collection, and what callers say of it."""
     return replace(with_attributes(ready, now.metadata.get(ATTRIBUTES_KEY)), collection_id=now.collection_id)
-
-
-def readers_of(document: Document) -> frozenset[str]:
-    return document.reader_ids
 
 
 def own_kinds(told: dict[str, object] | None) -> dict[str, tuple[str, ...]]:
