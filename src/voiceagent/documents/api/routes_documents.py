@@ -19,7 +19,7 @@ from voiceagent.documents.api.shapes import (
     document_shown,
     service_of,
 )
-from voiceagent.documents.classify import EXAMPLES
+from voiceagent.documents.kinds.examples import EXAMPLES
 from voiceagent.documents.parts import DEFAULT_COLLECTION_ID
 from voiceagent.documents.service import DocumentService, Upload
 from voiceagent.domain.document import DocumentState, Narrowed, Page, boxes_between
