@@ -80,7 +80,14 @@ _SHAPES: dict[str, tuple[_Shape, ...]] = {
     ),
     "manual": (
         _Shape(1, 3, re.compile(r"^[ \t]{0,4}\d{1,2}[.)] [A-Z][a-z]+ (?:the|your|a|all|it|each)\b", re.M)),
-        _Shape(1, 1, re.compile(r"^ {0,8}\$? ?(?:pip|npm|apt|apt-get|brew|docker|git|curl|sudo|make) [a-z-]+", re.M)),
+        _Shape(
+            2,
+            2,
+            re.compile(
+                r"^ {0,8}\$? ?(?:pip|npm|apt|apt-get|brew|docker|git|curl|wget|sudo|make|tar|cd|chmod|mkdir|python3?|cargo) [-a-z./~]+",
+                re.M,
+            ),
+        ),
     ),
     "report": (
         _Shape(1, 2, re.compile(r"\d ?(?:%|percent|per cent|prozent|por ciento|pour cent)", re.I)),

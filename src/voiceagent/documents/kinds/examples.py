@@ -128,6 +128,9 @@ NONE_OF_THEM: tuple[str, ...] = (
     "Once upon a time there was a king who lived in a castle by the sea. One night he heard a voice. She looked at him and smiled.",
     "Encyclopedia: the river rises in the mountains and flows south for 300 km. The town was founded in the twelfth century. He was born in 1840 and "
     "became a painter.",
+    "A volcano is an opening in the crust of a planet through which lava, ash and gases escape. Most volcanoes lie where plates meet.",
+    "The heart is a muscular organ that pumps blood through the body. Diseases of the heart are among the most frequent causes of death.",
+    "The parliament of the country consists of two chambers whose members are elected for four years. The constitution was adopted in 1921.",
     "Recipe: melt the butter, stir in the flour, add the eggs and bake for half an hour. Serves six.",
     "Poem: the moon upon the silent lake, the wind that sings, the hearts that break.",
     "Special offer this weekend only! Visit our shop, great prices, fun for the whole family. Free entry, live music.",
