@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.servers import fresh_database
@@ -19,8 +20,10 @@ from voiceagent.domain.agent import Agent
 from voiceagent.domain.audit import AuditEntry
 from voiceagent.domain.conversation import Citation, Conversation, Turn, TurnTimings
 from voiceagent.domain.document import Collection, Document, Narrowed, Tally
+from voiceagent.domain.erasure import Erasure
 from voiceagent.domain.identity import ApiKey, Tenant, User
 from voiceagent.domain.job import Job
+from voiceagent.domain.paging import Place
 from voiceagent.kit.errors import Conflict, InvalidInput, Misconfigured, NotFound, Problem
 from voiceagent.kit.ids import new_id
 from voiceagent.ports.store import Store
@@ -341,8 +344,42 @@ async def test_conversations_are_paged_newest_first(store: Store, tenant: str) -
         for conversation in conversations:
             await unit.conversations.add(conversation)
         first = await unit.conversations.page(before=None, limit=3)
-        rest = await unit.conversations.page(before=first[-1].updated_at, limit=3)
+        rest = await unit.conversations.page(before=first[-1].place, limit=3)
     assert [*first, *rest] == conversations[::-1]
+
+
+async def test_conversations_turns_and_erasures_of_the_very_same_moment_are_all_paged_once(
+    store: Store, tenant: str
+) -> None:
+    conversation = _conversation(7)
+    turns = [_turn(conversation.conversation_id, created_at=START) for _ in range(5)]
+    named = [Erasure(new_id("ers"), tenant, new_id("hmac"), (), "delete", START) for _ in range(5)]
+    async with store.begin(tenant) as unit:
+        for one in (conversation, *(_conversation() for _ in range(5))):
+            await unit.conversations.add(one)
+        for turn in turns:
+            await unit.conversations.put_turn(turn)
+        for erasure in named:
+            await unit.erasures.put(erasure)
+
+        async def of(before: Place | None, limit: int) -> list[Turn]:
+            found = await unit.conversations.turns(conversation.conversation_id, last=limit, before=before)
+            return list(found)[::-1]
+
+        for page, count in ((unit.conversations.page, 6), (unit.erasures.page, 5)):
+            whole = await page(before=None, limit=99)
+            assert len(whole) == count
+            assert await _paged(lambda before, limit, page=page: page(before=before, limit=limit)) == list(whole)
+        assert await _paged(of) == await of(None, 99)
+        assert len(await of(None, 99)) == 5
+
+
+async def _paged(page: Callable[[Any, int], Awaitable[Sequence[Any]]]) -> list[Any]:
+    """All of a list, two at a time."""
+    found: list[Any] = []
+    while more := await page(found[-1].place if found else None, 2):
+        found += more
+    return found
 
 
 async def test_deleting_a_conversation_removes_its_turns(store: Store, tenant: str) -> None:

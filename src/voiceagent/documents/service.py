@@ -39,10 +39,10 @@ from voiceagent.domain.document import (
     Document,
     Narrowed,
     Passage,
-    Place,
     SearchQuery,
 )
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.paging import Place
 from voiceagent.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Problem, TooLarge
 from voiceagent.kit.ids import new_id
 from voiceagent.kit.offload import Offload

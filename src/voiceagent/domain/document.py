@@ -7,13 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
+from voiceagent.domain.paging import Place
+
 DocumentState = Literal["queued", "parsing", "embedding", "ready", "failed"]
 
 READERS_KEY = "reader_ids"
 """Under it a document's metadata lists who alone may read it."""
-
-Place = tuple[datetime, str]
-"""Where a document stands among all: when it was created, and its id, since several may be of the very same moment."""
 
 
 @dataclass(frozen=True, slots=True)

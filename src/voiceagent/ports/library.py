@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from voiceagent.domain.document import ALL, Collection, Document, Narrowed, Place, Tally
+from voiceagent.domain.document import ALL, Collection, Document, Narrowed, Tally
+from voiceagent.domain.paging import Place
 
 
 class DocumentRows(Protocol):

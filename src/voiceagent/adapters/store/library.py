@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, tuple_
+from sqlalchemy import Select, delete, func, select
 
-from voiceagent.adapters.store.scope import Scope, mine, param, restored, upsert
+from voiceagent.adapters.store.scope import Scope, follows, mine, param, placed, restored, upsert
 from voiceagent.adapters.store.tables import collections, documents
-from voiceagent.domain.document import ALL, Collection, Document, Narrowed, Place, Tally
+from voiceagent.domain.document import ALL, Collection, Document, Narrowed, Tally
+from voiceagent.domain.paging import Place
 from voiceagent.kit.errors import Conflict, NotFound
 
 _GET = select(documents).where(mine(documents, "document_id"))
@@ -23,8 +24,7 @@ _NEWEST = (
 )
 _IS_OPEN = documents.c.open_version.is_not_distinct_from(documents.c.version)
 _NARROWED = {
-    "before": tuple_(documents.c.created_at, documents.c.document_id)
-    < tuple_(param("before", documents.c.created_at), param("before_id", documents.c.document_id)),
+    "before": follows(documents.c.created_at, documents.c.document_id),
     "collection_id": documents.c.collection_id == param("collection_id"),
     "kind": documents.c.kind == param("kind"),
     "states": documents.c.state.in_(param("states", expanding=True)),
@@ -78,11 +78,8 @@ class SqlDocuments:
     async def page(self, *, before: Place | None, limit: int, wanted: Narrowed = ALL) -> tuple[Document, ...]:
         asked = dataclasses.asdict(wanted)
         values = {name: value for name, value in asked.items() if value is not None}
-        if before is None:
-            rows = await self._scope.rows(_page_of(*values), count=limit, **values)
-        else:
-            place = {"before": before[0], "before_id": before[1]}
-            rows = await self._scope.rows(_page_of("before", *values), count=limit, **values, **place)
+        query = _page_of(*values) if before is None else _page_of("before", *values)
+        rows = await self._scope.rows(query, count=limit, **values, **placed(before))
         return tuple(document_of(row) for row in rows)
 
     async def by_sha256(self, blob_sha256: str) -> tuple[Document, ...]:

@@ -7,8 +7,9 @@ from contextlib import suppress
 
 from voiceagent.documents.access.rights import readable_page
 from voiceagent.documents.parts import may_search
-from voiceagent.domain.document import Collection, Narrowed, Place, Tally
+from voiceagent.domain.document import Collection, Narrowed, Tally
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.paging import Place
 from voiceagent.kit.errors import NotFound
 from voiceagent.ports.store import Store
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from voiceagent.documents.parts import DEFAULT_COLLECTION_ID, may_search
-from voiceagent.domain.document import Collection, Document, Narrowed, Place
+from voiceagent.domain.document import Collection, Document, Narrowed
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.paging import Place
 from voiceagent.kit.errors import NotFound
 from voiceagent.ports.store import UnitOfWork
 

@@ -22,11 +22,11 @@ from voiceagent.domain.document import (
     DocumentState,
     Narrowed,
     Passage,
-    Place,
     SearchQuery,
     Tally,
 )
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.paging import Place
 from voiceagent.kit.errors import InvalidInput, NotFound
 from voiceagent.kit.ids import new_id
 from voiceagent.web.app import Router, body_limit
