@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,10 +13,11 @@ import aiohttp
 import pytest
 from fastapi import Depends, FastAPI, WebSocket
 from starlette.requests import HTTPConnection
+from tests.support.ports import free_ports
 
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import Misconfigured
-from voiceagent.web import protocols
+from voiceagent.web import protocols, serve
 from voiceagent.web.app import Router, create_app
 from voiceagent.web.auth import require
 from voiceagent.web.serve import Listener, Servers
@@ -47,6 +49,23 @@ async def running(*apps: FastAPI) -> AsyncIterator[Servers]:
         yield servers
     finally:
         await servers.stop()
+
+
+async def test_nobody_is_taken_at_a_port_while_what_holds_the_loop_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    (port,) = free_ports(1)
+    taken: list[bool] = []
+    collect = serve.gc.collect
+
+    def look() -> int:
+        with socket.socket() as caller:
+            taken.append(caller.connect_ex(("127.0.0.1", port)) == 0)
+        return collect()
+
+    monkeypatch.setattr(serve.gc, "collect", look)
+    servers = Servers([Listener(made_app("gateway"), port)], drain_s=1)
+    await servers.start()
+    await servers.stop()
+    assert taken == [False]
 
 
 async def test_several_apps_answer_on_their_ports_and_stop() -> None:
