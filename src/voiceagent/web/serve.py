@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -88,6 +89,7 @@ class Servers:
         """
         for listener in self._listeners:
             all_routes(listener.app)  # the framework makes them when they are first looked at
+        await run_in_threadpool(bool)  # and loads what it runs functions in threads with when it first does
         _settle_memory()
         sockets = _bind_all(self._listeners)
         self.ports = tuple(bound.getsockname()[1] for bound in sockets)
