@@ -81,6 +81,11 @@ def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
             "no organisation ten_none",
         ),
         (["tenants", "add", "acme", "Acme"], 2, "bad_tenant_id"),
+        (
+            ["providers", "add", "openai+https://x.example/v1?model=m", "--key-env", "NOT_SET"],
+            2,
+            "NOT_SET: the variable",
+        ),
         (["tenants", "add", "ten_acme", "\x1b[2J"], 2, "printable"),
         (["audit", "verify", "--data-dir", "."], 2, "audit-anchors.jsonl: No such file"),
         (["backup", "list", "--data-dir", "data"], 2, "data/backup.key"),
