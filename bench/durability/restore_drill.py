@@ -31,10 +31,10 @@ from voiceagent.apps.build import opened  # noqa: E402
 from voiceagent.apps.config.layers import load  # noqa: E402
 from voiceagent.apps.custody.opening import open_keys  # noqa: E402
 from voiceagent.apps.settings import Settings  # noqa: E402
-from voiceagent.documents.parts import FORMAT_KEY, INGEST, READERS_KEY, file_blob  # noqa: E402
+from voiceagent.documents.parts import FORMAT_KEY, INGEST, file_blob  # noqa: E402
 from voiceagent.domain.audit import AuditEntry  # noqa: E402
 from voiceagent.domain.conversation import Conversation, Turn  # noqa: E402
-from voiceagent.domain.document import Collection, Document  # noqa: E402
+from voiceagent.domain.document import READERS_KEY, Collection, Document  # noqa: E402
 from voiceagent.domain.identity import DEFAULT_TENANT_ID  # noqa: E402
 from voiceagent.kit.clock import SystemClock  # noqa: E402
 

@@ -38,8 +38,8 @@ from voiceagent.kit.redis_link import linked
 from voiceagent.voice import codec, files
 from voiceagent.voice.speech_out.clause import ClauseCutter
 from voiceagent.voice.wire import client
+from voiceagent.web.answers.sse import ServerEvent
 from voiceagent.web.jwt import TokenKeys
-from voiceagent.web.sse import ServerEvent
 from voiceagent.web.strict_json import strict_loads
 from voiceagent.web.tokens import AccessTokens, ServiceTokens
 

@@ -10,6 +10,7 @@ from tests.arch.source_tree import Module, modules, page
 
 from voiceagent.apps.config.reference import settings_page
 from voiceagent.kit import errors
+from voiceagent.web.problems import HTTP_CODES
 
 PROBLEMS = {name for name, item in vars(errors).items() if isinstance(item, type) and issubclass(item, errors.Problem)}
 METRICS = {"counter", "gauge", "histogram", "Counter", "Gauge", "Histogram", "Summary", "Info"}
@@ -20,8 +21,9 @@ def codes_raised() -> dict[str, str]:
     found: dict[str, str] = {}
     for module in modules():
         for call in calls(module):
-            if called(call) in PROBLEMS and call.args and isinstance(call.args[0], ast.Constant):
-                found.setdefault(str(call.args[0].value), f"{module.name}:{call.lineno}")
+            arguments = call.args[1:] if called(call) == "HttpProblem" else call.args  # its first one is the status
+            if called(call) in {*PROBLEMS, "HttpProblem"} and arguments and isinstance(arguments[0], ast.Constant):
+                found.setdefault(str(arguments[0].value), f"{module.name}:{call.lineno}")
     return found
 
 
@@ -44,6 +46,7 @@ def test_every_error_code_is_documented_and_none_is_invented() -> None:
     raised = codes_raised()
     undocumented = {code: place for code, place in raised.items() if code not in documented("errors.md")}
     assert not undocumented
+    assert {code for code, _ in HTTP_CODES.values()} <= documented("errors.md"), "what the router refuses"
     mentioned = {text for module in modules() for text in strings(module)}
     assert not documented("errors.md") - mentioned
 

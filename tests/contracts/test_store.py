@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.servers import fresh_database
@@ -18,9 +19,11 @@ from voiceagent.adapters.store.sql import open_store
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.audit import AuditEntry
 from voiceagent.domain.conversation import Citation, Conversation, Turn, TurnTimings
-from voiceagent.domain.document import Collection, Document, Narrowed
+from voiceagent.domain.document import Collection, Document, Narrowed, Tally
+from voiceagent.domain.erasure import Erasure
 from voiceagent.domain.identity import ApiKey, Tenant, User
 from voiceagent.domain.job import Job
+from voiceagent.domain.paging import Place
 from voiceagent.kit.errors import Conflict, InvalidInput, Misconfigured, NotFound, Problem
 from voiceagent.kit.ids import new_id
 from voiceagent.ports.store import Store
@@ -341,8 +344,42 @@ async def test_conversations_are_paged_newest_first(store: Store, tenant: str) -
         for conversation in conversations:
             await unit.conversations.add(conversation)
         first = await unit.conversations.page(before=None, limit=3)
-        rest = await unit.conversations.page(before=first[-1].updated_at, limit=3)
+        rest = await unit.conversations.page(before=first[-1].place, limit=3)
     assert [*first, *rest] == conversations[::-1]
+
+
+async def test_conversations_turns_and_erasures_of_the_very_same_moment_are_all_paged_once(
+    store: Store, tenant: str
+) -> None:
+    conversation = _conversation(7)
+    turns = [_turn(conversation.conversation_id, created_at=START) for _ in range(5)]
+    named = [Erasure(new_id("ers"), tenant, new_id("hmac"), (), "delete", START) for _ in range(5)]
+    async with store.begin(tenant) as unit:
+        for one in (conversation, *(_conversation() for _ in range(5))):
+            await unit.conversations.add(one)
+        for turn in turns:
+            await unit.conversations.put_turn(turn)
+        for erasure in named:
+            await unit.erasures.put(erasure)
+
+        async def of(before: Place | None, limit: int) -> list[Turn]:
+            found = await unit.conversations.turns(conversation.conversation_id, last=limit, before=before)
+            return list(found)[::-1]
+
+        for page, count in ((unit.conversations.page, 6), (unit.erasures.page, 5)):
+            whole = await page(before=None, limit=99)
+            assert len(whole) == count
+            assert await _paged(lambda before, limit, page=page: page(before=before, limit=limit)) == list(whole)
+        assert await _paged(of) == await of(None, 99)
+        assert len(await of(None, 99)) == 5
+
+
+async def _paged(page: Callable[[Any, int], Awaitable[Sequence[Any]]]) -> list[Any]:
+    """All of a list, two at a time."""
+    found: list[Any] = []
+    while more := await page(found[-1].place if found else None, 2):
+        found += more
+    return found
 
 
 async def test_deleting_a_conversation_removes_its_turns(store: Store, tenant: str) -> None:
@@ -498,9 +535,12 @@ async def test_documents_are_paged_newest_first_within_a_collection_or_all(store
         await unit.documents.put(dataclasses.replace(documents[1], kind="invoice"))
         invoices = await unit.documents.page(before=None, limit=9, wanted=Narrowed(kind="invoice"))
         assert [one.document_id for one in invoices] == [documents[3].document_id, documents[1].document_id]
-        assert await unit.documents.page(before=None, limit=9, wanted=Narrowed(kind="invoice", state="ready")) == (
+        assert await unit.documents.page(before=None, limit=9, wanted=Narrowed(kind="invoice", states=("ready",))) == (
             read,
         )
+        open_ones = await unit.documents.page(before=None, limit=9, wanted=Narrowed(states=("queued", "parsing")))
+        assert [one.document_id for one in open_ones] == [documents[n].document_id for n in (5, 4, 2, 1, 0)]
+        assert await unit.documents.page(before=None, limit=9, wanted=Narrowed(states=())) == ()
         assert await unit.documents.page(before=None, limit=9, wanted=Narrowed(kind="letter")) == ()
         assert await unit.documents.by_sha256("0") == (documents[0], documents[2], documents[4])
 
@@ -525,6 +565,43 @@ async def test_documents_of_the_very_same_moment_are_all_paged_once(store: Store
                     paged += found
                 assert tuple(paged) == whole
         assert await unit.documents.page(before=(START, ""), limit=9) == (older,), "by the moment alone: before it"
+
+
+async def test_collections_tell_what_is_in_them_apart_by_state_and_whether_documents_name_readers(
+    store: Store, tenant: str
+) -> None:
+    one, two, empty = (Collection(new_id("col"), name, START) for name in ("A", "B", "C"))
+    named = {"reader_ids": ["user_1"], "format": "pdf"}
+    closed = _document(one.collection_id, 3, state="ready", metadata=named)
+    documents = [
+        _document(one.collection_id, 1, state="ready", metadata={"reader_ids": [], "format": "pdf"}),
+        _document(one.collection_id, 2, state="ready", size_bytes=7),
+        _document(one.collection_id, 4, state="failed", size_bytes=1),
+        _document(two.collection_id, 5, size_bytes=2),
+        closed,
+    ]
+    async with store.begin(tenant) as unit:
+        for collection in (one, two, empty):
+            await unit.collections.put(collection)
+        for document in documents:
+            await unit.documents.put(document)
+        both = await unit.collections.tallies([one.collection_id, empty.collection_id, new_id("col")])
+        assert set(both) == {
+            Tally(one.collection_id, "ready", True, 2, 5_000_000_007),
+            Tally(one.collection_id, "ready", False, 1, 5_000_000_000),
+            Tally(one.collection_id, "failed", True, 1, 1),
+        }
+        hidden = await unit.documents.page(before=None, limit=9, wanted=Narrowed(one.collection_id, is_open=False))
+        assert hidden == (closed,)
+        shown = await unit.documents.page(before=None, limit=9, wanted=Narrowed(one.collection_id, is_open=True))
+        assert len(shown) == 3 and closed not in shown
+        await unit.documents.put(dataclasses.replace(closed, metadata={"format": "pdf"}, version=2))
+        await unit.documents.put(dataclasses.replace(documents[3], metadata=named))
+        assert await unit.collections.tallies([two.collection_id]) == (Tally(two.collection_id, "queued", False, 1, 2),)
+        assert {tally.is_open for tally in await unit.collections.tallies([one.collection_id])} == {True}
+        assert await unit.collections.tallies([]) == ()
+    async with store.begin(new_id("ten")) as other:
+        assert await other.collections.tallies([one.collection_id, two.collection_id]) == ()
 
 
 async def test_a_document_needs_its_collection_and_a_collection_keeps_its_documents(store: Store, tenant: str) -> None:

@@ -16,7 +16,7 @@ from bench.security.stage import stage
 from tests.arch.source_tree import modules, page
 from tests.support.audited_platform import PASSWORD, Answer, Platform
 
-from voiceagent.domain.deeds import DEEDS
+from voiceagent.domain.trail.deeds import DEEDS
 from voiceagent.gateway.identity import totp
 
 Act = Callable[[], Awaitable[Answer]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,16 +15,20 @@ from starlette.requests import HTTPConnection
 from tests.support.documents_kit import COLLEAGUE, OWNER, STRANGER, DocumentsKit, documents_kit
 from tests.support.engine_parts import ScriptedDocuments
 
-from voiceagent.adapters.llm.scripted import ECHO, ScriptedLlm
+from voiceagent.adapters.llm.scripted import ECHO, ScriptedAnswer, ScriptedLlm
 from voiceagent.adapters.services.documents_http import open_documents
+from voiceagent.adapters.vectors.weaviate import open_vectors as open_weaviate
+from voiceagent.documents.api import routes_library
 from voiceagent.documents.server import create_documents
+from voiceagent.documents.service import DocumentService
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.document import Collection
 from voiceagent.domain.identity import Principal
 from voiceagent.engine.reply import EngineParts, EngineService
+from voiceagent.engine.retrieve import RetrievalBudget
 from voiceagent.engine.routing.router import Router
 from voiceagent.engine.server import create_engine
-from voiceagent.kit.errors import Unavailable
+from voiceagent.kit.errors import DeadlineExceeded, Unavailable
 from voiceagent.ports.services import Documents
 from voiceagent.web.jwt import TokenKeys
 from voiceagent.web.serve import Listener, Servers
@@ -167,3 +172,47 @@ async def test_a_search_that_fails_is_told_instead_of_answered_without_sources(d
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
         answer = await http.post("/api/v1/ask", json={"question": QUESTION}, headers={"authorization": "Bearer owner"})
     assert (answer.status_code, answer.json()["code"]) == (503, "vectors_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("problem", "status"),
+    [(Unavailable("vectors_unavailable", "gone"), 503), (DeadlineExceeded("search_deadline", "late"), 504)],
+)
+async def test_no_model_writes_an_answer_that_a_failed_search_takes_back(
+    desk: Desk, problem: Unavailable, status: int
+) -> None:
+    llm = ScriptedLlm([ECHO])
+    broken = ScriptedDocuments(problem=problem)
+    parts = replace(desk.engine.parts, router=Router({"m": llm}), documents=broken, grounding="generate")
+    transport = httpx.ASGITransport(app=create_engine(EngineService(parts), auth=authenticate))
+    async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
+        answer = await http.post("/api/v1/ask", json={"question": QUESTION}, headers={"authorization": "Bearer owner"})
+    assert (answer.status_code, answer.json()["code"]) == (status, problem.code)
+    assert llm.requests == []
+
+
+async def test_a_vector_store_that_hangs_ends_search_and_question_at_their_deadlines(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.kit.ready("handbook.txt", HANDBOOK)
+    monkeypatch.setattr(routes_library, "_SEARCH_S", 0.3)
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(hang, "127.0.0.1", 0) as server:
+        hanging = open_weaviate(f"weaviate://127.0.0.1:{server.sockets[0].getsockname()[1]}", api_key="any")
+        documents = replace(desk.kit.parts, vectors=hanging)
+        talkative = ScriptedLlm([ScriptedAnswer(text="Well, ", token_s=60.0, fault="endless")])
+        parts = replace(desk.engine.parts, router=Router({"m": talkative}), documents=DocumentService(documents))
+        engine = EngineService(replace(parts, grounding="generate", retrieval=RetrievalBudget(written_s=0.3)))
+        apps = (create_engine(engine, auth=authenticate), create_documents(documents, auth=authenticate))
+        calls = (("/api/v1/ask", {"question": QUESTION}), ("/api/v1/search", {"query": QUESTION}))
+        async with asyncio.timeout(20):
+            for app, (path, body) in zip(apps, calls, strict=True):
+                transport = httpx.ASGITransport(app=app)
+                async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
+                    answer = await http.post(path, json=body, headers={"authorization": "Bearer owner"})
+                assert (answer.status_code, answer.json()["code"]) == (504, "search_deadline")
+        await hanging.close()

@@ -91,6 +91,30 @@ async def test_files_of_one_moment_are_all_listed_once(
             assert (len(seen), set(seen)) == (5, same)
 
 
+async def test_files_are_listed_by_their_state(kit: DocumentsKit, http: httpx.AsyncClient) -> None:
+    made = [await kit.add(f"{number}.txt", f"Note {number}.") for number in range(5)]
+    states = ("queued", "ready", "parsing", "failed", "embedding")
+    async with kit.parts.store.begin("ten_a") as work:
+        for one, state in zip(made, states, strict=True):
+            await work.documents.put(replace(one, state=state, created_at=START))
+    ids = {state: one.document_id for one, state in zip(made, states, strict=True)}
+    for told, wanted in (
+        ("in_progress", {"queued", "parsing", "embedding"}),
+        ("completed", {"ready"}),
+        ("failed", {"failed"}),
+        ("cancelled", set()),
+        ("", set(states)),
+    ):
+        asked = {"filter": told, "limit": 3}
+        seen: list[str] = []
+        after, has_more = "", True
+        while has_more:
+            answer = await http.get("/v1/vector_stores/col_default/files", params=asked | {"after": after})
+            seen += [one["id"] for one in answer.json()["data"]]
+            after, has_more = seen[-1] if seen else "", answer.json()["has_more"]
+        assert (len(seen), set(seen)) == (len(wanted), {ids[state] for state in wanted}), told
+
+
 async def test_who_may_read_few_gets_full_pages_of_them(
     kit: DocumentsKit, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

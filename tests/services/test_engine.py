@@ -249,7 +249,37 @@ async def test_a_conversation_is_listed_read_and_removed_by_its_tenant_only(
     assert (await http.delete(f"/api/v1/conversations/{name}")).status_code == 204
     assert (await http.get(f"/api/v1/conversations/{name}")).status_code == 404
     assert (await http.get("/api/v1/conversations?limit=0")).status_code == 422
-    assert (await http.get("/api/v1/conversations?before=2026-01-01T00:00:00")).json()["code"] == "bad_time"
+
+
+async def test_conversations_and_their_turns_are_read_page_by_page(http: httpx.AsyncClient, kit: EngineKit) -> None:
+    path = "/api/v1/conversations"
+    names = set()
+    for _ in range(3):
+        opened = await kit.opened(CALLERS["owner"])
+        names.add(opened.conversation.conversation_id)
+        for number in range(3):
+            await kit.service.record(CALLERS["owner"], kit.turn(opened, f"q{number}", "a"))
+    last = opened.conversation.conversation_id
+    listed = await _all_pages(http, path, "conversations")
+    assert len(listed) == 3 and {one["conversation_id"] for one in listed} == names
+    asked = [turn["asked"] for turn in await _all_pages(http, f"{path}/{last}/turns", "turns")]
+    assert asked == ["q2", "q1", "q0"]
+    moment = listed[0]["updated_at"]
+    by_zone = (await http.get(path, params={"before": moment})).json()
+    assert (await http.get(path, params={"before": moment.removesuffix("Z")})).json() == by_zone, "without a zone: UTC"
+    assert moment.endswith("Z") and len(by_zone["conversations"]) == 2
+    assert (await http.get(path, params={"before": "yesterday"})).status_code == 422
+
+
+async def _all_pages(http: httpx.AsyncClient, path: str, name: str) -> list[dict[str, Any]]:
+    """A list, newest first, one at a time."""
+    found: list[dict[str, Any]] = []
+    wanted: dict[str, object] = {"limit": 1}
+    while (page := (await http.get(path, params=wanted)).json())[name]:
+        found += page[name]
+        wanted |= {"before": page["next_before"], "before_id": page["next_before_id"]}
+    assert (page["next_before"], page["next_before_id"]) == (None, None)
+    return found
 
 
 async def test_agents_are_made_read_replaced_and_removed_by_their_tenant_only(

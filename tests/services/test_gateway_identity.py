@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import aiohttp
 import pytest
@@ -139,6 +140,32 @@ async def test_weak_passwords_are_refused(rig: Rig) -> None:
         new = {"email": "x@example.org", "password": password}
         async with rig.client.post("/api/v1/users", headers=owner, json=new) as answer:
             assert await problem_of(answer) == (400, "weak_password")
+
+
+async def test_the_words_of_an_address_are_no_password_however_it_is_set(rig: Rig) -> None:
+    _, owner = await rig.key()
+    new = {"email": "ann@example.org", "password": PASSWORD}
+    async with rig.client.post("/api/v1/users", headers=owner, json=new) as answer:
+        user_id = (await answer.json())["user_id"]
+    plain = {"password": "annexampleorg123"}
+    async with rig.client.patch(f"/api/v1/users/{user_id}", headers=owner, json=plain) as answer:
+        assert await problem_of(answer) == (400, "common_password")
+    async with rig.client.patch(f"/api/v1/users/{user_id}", headers=owner, json={"password": PASSWORD}) as answer:
+        assert answer.status == 200
+    async with rig.client.patch("/api/v1/users/user_none", headers=owner, json=plain) as answer:
+        assert await problem_of(answer) == (404, "user_not_found")
+
+
+@pytest.mark.parametrize(
+    "sent", [{"data": '{"name": "x"}', "headers": {"Content-Type": "text/plain"}}, {"json": [1]}, {}]
+)
+async def test_a_body_of_another_kind_is_told_what_is_wanted(rig: Rig, sent: dict[str, Any]) -> None:
+    _, owner = await rig.key()
+    given = sent | {"headers": sent.get("headers", {}) | owner}
+    async with rig.client.post("/api/v1/keys", **given) as answer:
+        told = await answer.json()
+    assert (answer.status, told["code"], told["param"]) == (422, "invalid_request", "body")
+    assert "application/json" in told["detail"]
 
 
 async def test_sign_in_and_guessing_are_throttled() -> None:

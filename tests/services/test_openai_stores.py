@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 from starlette.requests import HTTPConnection
-from tests.support.documents_kit import OWNER, STRANGER, DocumentsKit, documents_kit
+from tests.support.documents_kit import COLLEAGUE, OWNER, STRANGER, DocumentsKit, documents_kit
 
-from voiceagent.adapters.store.library import SqlCollections
+from voiceagent.adapters.store.library import SqlCollections, SqlDocuments
+from voiceagent.adapters.store.sql import SqlStore
 from voiceagent.documents.server import create_documents
-from voiceagent.domain.document import Collection
+from voiceagent.domain.document import Collection, Document
 from voiceagent.domain.identity import Principal
 
 
@@ -26,7 +29,7 @@ async def kit(tmp_path: Path) -> AsyncIterator[DocumentsKit]:
 @pytest.fixture
 async def http(kit: DocumentsKit) -> AsyncIterator[httpx.AsyncClient]:
     async def authenticate(connection: HTTPConnection) -> Principal:
-        return STRANGER if connection.headers.get("x-who") == "stranger" else OWNER
+        return {"stranger": STRANGER, "colleague": COLLEAGUE}.get(connection.headers.get("x-who", ""), OWNER)
 
     app = create_documents(kit.parts, auth=authenticate, service=kit.service)
     transport = httpx.ASGITransport(app=app)
@@ -250,6 +253,119 @@ async def test_files_are_listed_page_by_page(http: httpx.AsyncClient) -> None:
     assert (await http.get("/v1/files", params={"after": "doc_none"})).status_code == 404
     none = (await http.get(f"/v1/vector_stores/{into}/files", params={"filter": "completed"})).json()
     assert (none["data"], none["has_more"]) == ([], False)
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The transactions that were begun, by their tenant."""
+    inner, seen = SqlStore.begin, list[str]()
+
+    def noted(opened: SqlStore, tenant_id: str, **options: bool) -> Any:
+        seen.append(tenant_id)
+        return inner(opened, tenant_id, **options)
+
+    monkeypatch.setattr(SqlStore, "begin", noted)
+    return seen
+
+
+async def test_the_files_of_a_search_and_of_a_batch_are_read_in_one_transaction(
+    kit: DocumentsKit, http: httpx.AsyncClient, begun: list[str]
+) -> None:
+    made = [await file(http, f"{number}.txt", f"Roses are cut in garden {number}.") for number in range(4)]
+    into = await store(http, name="Codes")
+    batch = (await http.post(f"/v1/vector_stores/{into}/file_batches", json={"file_ids": made})).json()["id"]
+    await kit.work()
+    counts = []
+    for most in (1, 4):
+        begun.clear()
+        asked = {"query": "roses", "max_num_results": most}
+        found = (await http.post(f"/v1/vector_stores/{into}/search", json=asked)).json()["data"]
+        assert len(found) == most and {one["filename"] for one in found} <= {f"{number}.txt" for number in range(4)}
+        counts.append(len(begun))
+    assert counts[0] == counts[1]
+    begun.clear()
+    assert (await http.get(f"/v1/vector_stores/{into}/file_batches/{batch}")).json()["file_counts"]["completed"] == 4
+    assert len(begun) == 1
+
+
+async def test_files_that_are_deleted_or_closed_to_the_caller_while_a_search_runs_are_left_out(
+    kit: DocumentsKit, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, closed, stays = [await file(http, f"{name}.txt", f"Roses are cut in {name}.") for name in ("a", "b", "c")]
+    into = await store(http, file_ids=[gone, closed, stays])
+    await kit.work()
+    search = kit.service.search
+
+    async def overtaken(*given: Any) -> Any:
+        passages = await search(*given)
+        assert {one.chunk.document_id for one in passages} == {gone, closed, stays}
+        async with kit.parts.store.begin("ten_a") as work:
+            await work.documents.delete(gone)
+            document = await work.documents.get(closed)
+            await work.documents.put(replace(document, metadata={**document.metadata, "reader_ids": ["usr_other"]}))
+        return passages
+
+    monkeypatch.setattr(kit.service, "search", overtaken)
+    found = (await http.post(f"/v1/vector_stores/{into}/search", json={"query": "roses"})).json()["data"]
+    assert [one["file_id"] for one in found] == [stays]
+
+
+async def test_stores_count_what_the_caller_may_read_and_open_no_document_for_it(
+    kit: DocumentsKit, http: httpx.AsyncClient, begun: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    into, other = await store(http, name="Codes"), await store(http, name="Others")
+    sizes = {}
+    for name, told in (("a", "For all."), ("bb", "For all, too."), ("c", "For me alone.")):
+        readers = frozenset({OWNER.subject} if told == "For me alone." else ())
+        made = await kit.add(f"{name}.txt", told, collection_id=into, reader_ids=readers)
+        sizes[name] = made.size_bytes
+    await kit.add("damaged.pdf", b"%PDF-1.4 broken", collection_id=other)
+    await kit.work()
+    inner, opened = SqlDocuments.page, list[str | None]()
+
+    async def noted(rows: SqlDocuments, **options: Any) -> tuple[Document, ...]:
+        opened.append(options["wanted"].collection_id)
+        return await inner(rows, **options)
+
+    monkeypatch.setattr(SqlDocuments, "page", noted)
+
+    async def told(who: str) -> dict[str, tuple[dict[str, int], int]]:
+        begun.clear()
+        opened.clear()
+        listed = (await http.get("/v1/vector_stores", headers={"x-who": who})).json()["data"]
+        assert len(begun) == 3, "the collections, what is in all of them, and the documents that name readers"
+        assert opened == [into]
+        for one in listed:
+            assert one == (await http.get(f"/v1/vector_stores/{one['id']}", headers={"x-who": who})).json()
+        return {one["id"]: (one["file_counts"], one["usage_bytes"]) for one in listed}
+
+    none = {"in_progress": 0, "completed": 0, "failed": 0, "cancelled": 0, "total": 0}
+    for who, names in (("owner", ("a", "bb", "c")), ("colleague", ("a", "bb"))):
+        counts = await told(who)
+        size_bytes = sum(sizes[name] for name in names)
+        assert counts[into] == ({**none, "completed": len(names), "total": len(names)}, size_bytes)
+        assert counts[other] == ({**none, "failed": 1, "total": 1}, len(b"%PDF-1.4 broken"))
+
+
+@pytest.mark.parametrize("change", ["open_version = NULL", "version = version + 1"])
+async def test_what_the_release_before_stored_is_asked_for_its_readers(
+    kit: DocumentsKit, http: httpx.AsyncClient, tmp_path: Path, change: str
+) -> None:
+    """It knows no open versions: it leaves none, or that of the version before, which others could read."""
+    into = await store(http, name="Codes")
+    for number in range(3):
+        await kit.add(f"{number}.txt", f"Note {number}.", collection_id=into)
+    closed = await kit.add("closed.txt", "For me alone.", collection_id=into)
+    async with kit.parts.store.begin("ten_a") as work:
+        named = {**closed.metadata, "reader_ids": [OWNER.subject]}
+        await work.documents.put(replace(closed, metadata=named))
+    with sqlite3.connect(tmp_path / "store.sqlite3") as connection:
+        connection.execute("UPDATE documents SET open_version = 1")
+        connection.execute(f"UPDATE documents SET {change} WHERE file_name IN ('closed.txt', '0.txt')")
+    connection.close()
+    for who, count in (("owner", 4), ("colleague", 3)):
+        shown = (await http.get(f"/v1/vector_stores/{into}", headers={"x-who": who})).json()
+        assert shown["file_counts"]["total"] == count
 
 
 async def test_a_list_of_stores_reads_all_of_them_once_and_one_store_none(

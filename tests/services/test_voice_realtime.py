@@ -68,6 +68,11 @@ async def test_the_first_event_is_session_created(sessions: Sessions) -> None:
     assert sessions.callers == [TALKER]
 
 
+async def test_an_agent_may_be_named_as_the_model_where_none_is_named_otherwise(sessions: Sessions) -> None:
+    async with connect(app_of(sessions), query={"model": "agent_of_hers", "agent_id": "default"}) as socket:
+        assert (await socket.receive())["type"] == "session.created"
+
+
 async def test_events_sent_before_session_created_are_served_after_it(sessions: Sessions) -> None:
     async with connect(app_of(sessions)) as socket:
         socket.send({"type": "session.update", "session": {"instructions": "early"}})
@@ -84,6 +89,7 @@ async def test_events_sent_before_session_created_are_served_after_it(sessions: 
         ({"authorization": "Bearer watcher"}, {}, 403),
         (TALK, {"conversation_id": "conv_of_somebody_else"}, 404),
         (TALK, {"agent_id": "nobody"}, 404),
+        (TALK, {"model": "agent_of_somebody_else"}, 404),
         (TALK, {"call_id": "rtc_1"}, 404),
         (TALK, {"model": "m" * 129}, 400),
     ],

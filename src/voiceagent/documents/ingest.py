@@ -15,19 +15,17 @@ from voiceagent.documents.parts import (
     FORMAT_KEY,
     KINDS_SETTING,
     MODEL_KEY,
-    READERS_KEY,
     DocumentParts,
     file_blob,
     own_kinds,
     packed,
     password_key,
-    readers_of,
     text_blob,
     unpacked,
 )
 from voiceagent.documents.sandbox import ParseFailed
 from voiceagent.documents.split import Piece, split
-from voiceagent.domain.document import Box, Chunk, Document, boxes_between
+from voiceagent.domain.document import READERS_KEY, Box, Chunk, Document, boxes_between
 from voiceagent.kit.errors import InvalidInput, NotFound
 from voiceagent.kit.offload import Offload
 from voiceagent.ports.embed import Embedder
@@ -95,8 +93,8 @@ class Ingest:
             metadata={**described, **kept, MODEL_KEY: self._parts.spaces.current},
             updated_at=self._parts.clock.now(),
         )
-        await self._parts.blobs.put(text_blob(tenant_id, document), packed(parsed))
-        entry = _entry(replace(ready, title=title), parsed, pieces)
+        await self._parts.blobs.put(text_blob(tenant_id, document), await _TEXT.run(packed, parsed))
+        entry = await _TEXT.run(_entry, replace(ready, title=title), parsed, pieces)
         await self._keep_searched(tenant_id, document, entry, vectors)
         await self._put(tenant_id, self._parts.spaces.current, entry, vectors)
         return ready
@@ -118,7 +116,8 @@ class Ingest:
     async def _stored(self, tenant_id: str, document: Document) -> ParsedDocument | None:
         """The text that was read before; None when it is not there or cannot be used."""
         try:
-            return unpacked(b"".join([piece async for piece in self._parts.blobs.get(text_blob(tenant_id, document))]))
+            data = b"".join([piece async for piece in self._parts.blobs.get(text_blob(tenant_id, document))])
+            return await _TEXT.run(unpacked, data)
         except (NotFound, InvalidInput):
             return None
 
@@ -171,7 +170,7 @@ def _entry(ready: Document, parsed: ParsedDocument, pieces: tuple[Piece, ...]) -
         kind=ready.kind,
         language=ready.language,
         dated=dated(ready.metadata, parsed.text),
-        reader_ids=readers_of(ready),
+        reader_ids=ready.reader_ids,
     )
     starts = [box.start for box in parsed.boxes]
     chunks = (_chunk(ready, at, piece, _boxes(parsed, starts, piece)) for at, piece in enumerate(pieces))

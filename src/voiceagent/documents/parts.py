@@ -27,7 +27,7 @@ from voiceagent.ports.vectors import VectorStore
 INGEST, ERASE = "document_ingest", "document_erase"
 DEFAULT_COLLECTION_ID = "col_default"
 KINDS_SETTING = "document_kinds"
-MODEL_KEY, READERS_KEY, FORMAT_KEY, ATTRIBUTES_KEY = "embedding_model", "reader_ids", "format", "attributes"
+MODEL_KEY, FORMAT_KEY, ATTRIBUTES_KEY = "embedding_model", "format", "attributes"
 PASSWORD_TTL_S = 3_600.0
 
 
@@ -111,12 +111,6 @@ def with_attributes(document: Document, attributes: object) -> Document:
 def as_now(ready: Document, now: Document) -> Document:
     """A document that was read, with what was changed of it meanwhile: its collection, and what callers say of it."""
     return replace(with_attributes(ready, now.metadata.get(ATTRIBUTES_KEY)), collection_id=now.collection_id)
-
-
-def readers_of(document: Document) -> frozenset[str]:
-    """Who may find the document; empty means everybody who may read its collection."""
-    told = document.metadata.get(READERS_KEY)
-    return frozenset(str(one) for one in told) if isinstance(told, list) else frozenset()
 
 
 def own_kinds(told: dict[str, object] | None) -> dict[str, tuple[str, ...]]:

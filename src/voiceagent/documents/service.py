@@ -4,42 +4,48 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import IO
 
 import structlog
 
-from voiceagent.documents.access.rights import may_read, no_collection, readable, readable_page, searchable
+from voiceagent.documents.access.counts import Counts
+from voiceagent.documents.access.rights import may_read, no_collection, readable, readable_of, readable_page, searchable
 from voiceagent.documents.formats import HEAD_BYTES, format_of
+from voiceagent.documents.jobs.orders import erase_job, ingest_job
 from voiceagent.documents.parsed import ParsedDocument
 from voiceagent.documents.parts import (
     DEFAULT_COLLECTION_ID,
-    ERASE,
     FORMAT_KEY,
-    INGEST,
     KINDS_SETTING,
     PASSWORD_TTL_S,
-    READERS_KEY,
     Copies,
     DocumentParts,
     file_blob,
     may_search,
     own_kinds,
     password_key,
-    readers_of,
     text_blob,
     unpacked,
     with_attributes,
 )
 from voiceagent.documents.search import Searcher
 from voiceagent.domain.audit import AuditEntry
-from voiceagent.domain.document import Collection, Document, Narrowed, Passage, Place, SearchQuery
+from voiceagent.domain.document import (
+    READERS_KEY,
+    Collection,
+    Document,
+    Narrowed,
+    Passage,
+    SearchQuery,
+)
 from voiceagent.domain.identity import Principal
-from voiceagent.domain.job import Job
+from voiceagent.domain.paging import Place
 from voiceagent.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Problem, TooLarge
 from voiceagent.kit.ids import new_id
+from voiceagent.kit.offload import Offload
 from voiceagent.ports.blobs import BlobLinks
 from voiceagent.ports.erasure import refuse_erased
 from voiceagent.ports.store import UnitOfWork
@@ -47,6 +53,8 @@ from voiceagent.ports.store import UnitOfWork
 Attributes = Mapping[str, object] | None
 """What callers say of a document from now on; None changes nothing."""
 _log = structlog.get_logger(__name__)
+_READING = Offload("document-reading", threads=2, queue=256)
+"""A text of thousands of pages takes tenths of a second, in which the loop would do nothing else."""
 _PIECE_BYTES = 1024 * 1024
 _SPOOL_BYTES = 1024 * 1024
 
@@ -70,6 +78,7 @@ class DocumentService:
     def __init__(self, parts: DocumentParts) -> None:
         self._parts = parts
         self._searcher = Searcher(parts)
+        self.counts = Counts(parts.store)
 
     async def search(self, principal: Principal, query: SearchQuery) -> tuple[Passage, ...]:
         return await self._searcher.search(principal, query)
@@ -122,7 +131,7 @@ class DocumentService:
             await self._ensure_collection(work, document.collection_id)
             await self._admit(work, document)
             await work.documents.put(document)
-            await work.jobs.enqueue(self.ingest_job(principal.tenant_id, document, attempt=now))
+            await work.jobs.enqueue(ingest_job(self._parts, principal.tenant_id, document, attempt=now))
             await work.audit.append(
                 self._deed(principal, "document_added", document.document_id, version=document.version)
             )
@@ -131,6 +140,11 @@ class DocumentService:
         """The document, when the caller may read its collection and it. Raises NotFound `document_not_found`."""
         async with self._parts.store.begin(principal.tenant_id, read_only=True) as work:
             return await readable(work, principal, document_id)
+
+    async def several(self, principal: Principal, document_ids: Iterable[str]) -> dict[str, Document]:
+        """Those of the documents that there are and that the caller may read, by id, all of one state of the data."""
+        async with self._parts.store.begin(principal.tenant_id, read_only=True) as work:
+            return await readable_of(work, principal, document_ids)
 
     async def page(
         self, principal: Principal, *, before: Place | None, limit: int, wanted: Narrowed
@@ -145,7 +159,7 @@ class DocumentService:
         if document.state != "ready":
             raise Conflict("document_not_ready", "the document has not been read yet, or could not be")
         data = b"".join([piece async for piece in self._parts.blobs.get(text_blob(principal.tenant_id, document))])
-        return unpacked(data)
+        return await _READING.run(unpacked, data)
 
     async def content(
         self, principal: Principal, document_id: str, *, by_link: bool = False
@@ -164,7 +178,7 @@ class DocumentService:
         async with self._parts.store.begin(principal.tenant_id) as work:
             document = await readable(work, principal, document_id)
             await work.documents.delete(document_id)
-            await work.jobs.enqueue(self._job(principal.tenant_id, ERASE, document_id, {}, key=None))
+            await work.jobs.enqueue(erase_job(self._parts, principal.tenant_id, document_id))
             await work.audit.append(self._deed(principal, "document_deleted", document_id, version=document.version))
         try:
             await erase(self._parts, principal.tenant_id, document_id)
@@ -185,7 +199,7 @@ class DocumentService:
                     document, state="queued", failure_code=None, failure_message=None, progress=0.0, updated_at=now
                 )
                 await work.documents.put(document)
-            await work.jobs.enqueue(self.ingest_job(principal.tenant_id, document, attempt=now))
+            await work.jobs.enqueue(ingest_job(self._parts, principal.tenant_id, document, attempt=now))
         return document
 
     async def move(
@@ -204,7 +218,7 @@ class DocumentService:
                 return document
             document = replace(document, collection_id=collection_id, state="queued", progress=0.0, updated_at=now)
             await work.documents.put(document)
-            await work.jobs.enqueue(self.ingest_job(principal.tenant_id, document, attempt=now))
+            await work.jobs.enqueue(ingest_job(self._parts, principal.tenant_id, document, attempt=now))
             await work.audit.append(self._deed(principal, "document_moved", document_id))
         await self._parts.vectors.delete(principal.tenant_id, document_id)
         return document
@@ -245,25 +259,6 @@ class DocumentService:
             await work.collections.delete(collection_id)
             await work.audit.append(self._deed(principal, "collection_deleted", collection_id))
 
-    def ingest_job(self, tenant_id: str, document: Document, *, attempt: datetime) -> Job:
-        """The job that reads and indexes one version of a document with the model of today."""
-        model = self._parts.spaces.current
-        key = f"{INGEST}:{document.document_id}:{document.version}:{model}:{attempt.isoformat()}"
-        payload: dict[str, str | int | float | bool | None] = {"version": document.version, "model": model}
-        return self._job(tenant_id, INGEST, document.document_id, payload, key=key)
-
-    def _job(
-        self,
-        tenant_id: str,
-        kind: str,
-        document_id: str,
-        payload: dict[str, str | int | float | bool | None],
-        *,
-        key: str | None,
-    ) -> Job:
-        now = self._parts.clock.now()
-        return Job(new_id("job"), tenant_id, kind, document_id, now, payload, idempotency_key=key, max_attempts=4)
-
     async def _spooled(self, spool: IO[bytes], data: AsyncIterator[bytes]) -> tuple[int, str, bytes]:
         size, digest, head = 0, hashlib.sha256(), b""
         async for piece in data:
@@ -287,15 +282,11 @@ class DocumentService:
         A failed one that is tried again keeps both, a new version has the next number of the one that it replaces.
         """
         async with self._parts.store.begin(principal.tenant_id, read_only=True) as work:
-            collections = {one.collection_id: one for one in await work.collections.all()}
-            wanted = collections.get(document.collection_id)
-            is_absent = wanted is None and document.collection_id != DEFAULT_COLLECTION_ID
-            if is_absent or (wanted is not None and not may_search(principal, wanted)):
-                raise no_collection()
+            await searchable(work, principal, document.collection_id)
             before = await readable(work, principal, upload.replaces) if upload.replaces else None
             for found in await work.documents.by_sha256(document.blob_sha256):
                 same_place = (found.collection_id, found.file_name) == (document.collection_id, document.file_name)
-                same_rights = readers_of(found) == upload.reader_ids and may_read(principal, found)
+                same_rights = found.reader_ids == upload.reader_ids and may_read(principal, found)
                 if same_place and same_rights and upload.replaces in (None, found.document_id):
                     return found, replace(
                         document, document_id=found.document_id, version=found.version, created_at=found.created_at
@@ -326,7 +317,9 @@ class DocumentService:
     async def _ensure_collection(self, work: UnitOfWork, collection_id: str) -> None:
         if collection_id != DEFAULT_COLLECTION_ID:
             return
-        if all(one.collection_id != collection_id for one in await work.collections.all()):
+        try:
+            await work.collections.get(collection_id)
+        except NotFound:
             await work.collections.put(Collection(collection_id, "Documents", self._parts.clock.now()))
 
     def _deed(

@@ -14,6 +14,7 @@ import structlog
 from voiceagent.documents.ingest import Ingest
 from voiceagent.documents.jobs import numbers
 from voiceagent.documents.jobs.lanes import LANES, Lanes
+from voiceagent.documents.jobs.orders import ingest_job
 from voiceagent.documents.parts import (
     ERASE,
     INGEST,
@@ -24,7 +25,7 @@ from voiceagent.documents.parts import (
 )
 from voiceagent.documents.retrieval.loss import lost_collections
 from voiceagent.documents.sandbox import ParseFailed, ReaderStarved
-from voiceagent.documents.service import DocumentService, erase
+from voiceagent.documents.service import erase
 from voiceagent.documents.sweep import Sweeper, remove_older
 from voiceagent.domain.document import Document
 from voiceagent.domain.events import Event
@@ -64,7 +65,6 @@ class DocumentWorker:
     ) -> None:
         self._parts = parts
         self._ingest = Ingest(parts)
-        self._service = DocumentService(parts)
         self._name = name or new_id("worker")
         self._poll_s = poll_s
         self._lanes = lanes
@@ -362,7 +362,7 @@ class DocumentWorker:
 
     async def _enqueue(self, tenant_id: str, document: Document, reason: str, *, from_text: bool = False) -> Job:
         """A job for the document under a key of its own, so that any number of workers make one of it."""
-        job = self._service.ingest_job(tenant_id, document, attempt=document.created_at)
+        job = ingest_job(self._parts, tenant_id, document, attempt=document.created_at)
         key = f"{INGEST}:{document.document_id}:{document.version}:{reason}"
         async with self._parts.store.begin(tenant_id) as work:
             payload = {**job.payload, "from_text": from_text}

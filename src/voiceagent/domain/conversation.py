@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from voiceagent.domain.document import Box
+from voiceagent.domain.paging import Place
 
 Role = Literal["system", "user", "assistant", "tool"]
 
@@ -88,6 +89,10 @@ class Turn:
     completion_tokens: int = 0
     error_code: str | None = None
 
+    @property
+    def place(self) -> Place:
+        return self.created_at, self.turn_id
+
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
@@ -101,6 +106,10 @@ class Conversation:
     updated_at: datetime
     title: str = ""
     turn_count: int = 0
+
+    @property
+    def place(self) -> Place:
+        return self.updated_at, self.conversation_id
 
 
 def messages_of(turns: tuple[Turn, ...]) -> tuple[Message, ...]:

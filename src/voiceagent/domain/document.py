@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
+from voiceagent.domain.paging import Place
+
 DocumentState = Literal["queued", "parsing", "embedding", "ready", "failed"]
 
-Place = tuple[datetime, str]
-"""Where a document stands among all: when it was created, and its id, since several may be of the very same moment."""
+READERS_KEY = "reader_ids"
+"""Under it a document's metadata lists who alone may read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +58,38 @@ class Document:
     def place(self) -> Place:
         return self.created_at, self.document_id
 
+    @property
+    def reader_ids(self) -> frozenset[str]:
+        """Subjects that may find it; empty means everybody who may read its collection."""
+        told = self.metadata.get(READERS_KEY)
+        return frozenset(str(one) for one in told) if isinstance(told, list) else frozenset()
+
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """Which documents are listed; None: any."""
+    """Which documents are listed; None: any. states: those in one of them.  is_open: as in Tally."""
 
     collection_id: str | None = None
     kind: str | None = None
-    state: DocumentState | None = None
+    states: tuple[DocumentState, ...] | None = None
+    is_open: bool | None = None
 
 
 ALL = Narrowed()
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """So many documents of one state are in a collection, with files of so many bytes.
+
+    is_open: they name no readers of their own. False is no more than "perhaps": who may read them is asked of each.
+    """
+
+    collection_id: str
+    state: DocumentState
+    is_open: bool
+    count: int
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from voiceagent.domain.paging import Place
+
 DocumentPolicy = Literal["delete", "keep"]
 """What becomes of documents that the person uploaded; those that are kept forget who it was."""
 
@@ -46,6 +48,10 @@ class Erasure:
     counts: dict[str, int] = field(default_factory=dict)
     finished_at: datetime | None = None
     certificate: dict[str, Any] | None = None
+
+    @property
+    def place(self) -> Place:
+        return self.requested_at, self.erasure_id
 
     @property
     def tombstone(self) -> Tombstone:

@@ -27,6 +27,7 @@ class ReplyRequest:
     instructions: replaces the agent's when not None.  spoken: the answer will be heard, not read.
     speculative: the turn is not yet over: nothing with an effect may happen, nothing is stored, cancellation is likely.
     deadline_s: seconds within which the first token must come.
+    needs_search: without a search that went well there is no answer: the reply ends at once, without a word of a model.
     """
 
     tenant_id: str
@@ -42,6 +43,7 @@ class ReplyRequest:
     spoken: bool = True
     speculative: bool = False
     deadline_s: float = 10.0
+    needs_search: bool = False
 
 
 Grounding = Literal["", "extracted", "generated", "refused"]

@@ -117,7 +117,7 @@ class EngineService:
         asker = _asker(request)
         llm = self.parts.router.first(model, asker)
         grounded = await self._grounder.ground(request, llm.capabilities)
-        if grounded.said:
+        if grounded.said or (request.needs_search and grounded.error):
             for said in grounded.said:
                 yield said
             yield ReplyDone("stop", TokenUsage(), FROM_DOCUMENTS, grounded.ms, grounded.error, grounded.how)

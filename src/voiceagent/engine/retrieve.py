@@ -19,7 +19,8 @@ from voiceagent.ports.services import Documents
 _log = structlog.get_logger(__name__)
 
 _KEPT = 64
-_KEPT_S = 15.0
+_KEPT_S = 4.0
+"""Below the 5 s within which rights that were taken away, and documents that were deleted, are gone everywhere."""
 _GRACE_S = 0.02
 
 _waited = histogram("voiceagent_retrieval_wait_seconds", "How long replies waited for passages", ["channel", "outcome"])
@@ -65,7 +66,7 @@ class _UnderWay:
 
 
 class Retriever:
-    """Searches in the name of the caller. Remembers answers for 15 s, so that a search made while the caller spoke serves the reply; a
+    """Searches in the name of the caller. Remembers answers for 4 s, so that a search made while the caller spoke serves the reply; a
     reply that comes while that search still runs waits for the same one."""
 
     def __init__(self, documents: Documents | None, clock: Clock, budget: RetrievalBudget | None = None) -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 from voiceagent.domain.document import Document
 from voiceagent.domain.erasure import Erasure, SubjectNames
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.paging import Place
 from voiceagent.kit.errors import Forbidden
 
 
@@ -32,8 +33,8 @@ class Erasures(Protocol):
         """The erasure of the subject with this keyed hash, None when there is none."""
         ...
 
-    async def page(self, *, before: datetime | None, limit: int) -> tuple[Erasure, ...]:
-        """At most `limit` erasures asked for before `before`, newest first."""
+    async def page(self, *, before: Place | None, limit: int) -> tuple[Erasure, ...]:
+        """At most `limit` erasures, by when they were asked for, newest first; those that follow on `before`."""
         ...
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from voiceagent.domain.document import ALL, Collection, Document, Narrowed, Place
+from voiceagent.domain.document import ALL, Collection, Document, Narrowed, Tally
+from voiceagent.domain.paging import Place
 
 
 class DocumentRows(Protocol):
@@ -51,6 +53,10 @@ class Collections(Protocol):
 
     async def all(self) -> tuple[Collection, ...]:
         """Every collection, by name."""
+        ...
+
+    async def tallies(self, collection_ids: Sequence[str]) -> tuple[Tally, ...]:
+        """What is in these collections, without opening a document. One that an earlier version stored may stand among those not open."""
         ...
 
     async def delete(self, collection_id: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Protocol
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.conversation import Conversation, Turn
 from voiceagent.domain.identity import ApiKey, Grant, Tenant, User
+from voiceagent.domain.paging import Place
 from voiceagent.ports.access import Access
 from voiceagent.ports.audit import Audit
 from voiceagent.ports.erasure import Ages, Erasures, Traces
@@ -30,16 +31,16 @@ class Conversations(Protocol):
         """The conversation. Raises NotFound `conversation_not_found`."""
         ...
 
-    async def page(self, *, before: datetime | None, limit: int) -> tuple[Conversation, ...]:
-        """At most `limit` conversations updated before `before`, newest first."""
+    async def page(self, *, before: Place | None, limit: int) -> tuple[Conversation, ...]:
+        """At most `limit` conversations, by when they were updated, newest first; those that follow on `before`."""
         ...
 
     async def put_turn(self, turn: Turn) -> None:
         """Store or replace a turn by its id, and touch its conversation. Raises NotFound `conversation_not_found`. Idempotent."""
         ...
 
-    async def turns(self, conversation_id: str, *, last: int) -> tuple[Turn, ...]:
-        """The last `last` turns in order of time, oldest first."""
+    async def turns(self, conversation_id: str, *, last: int, before: Place | None = None) -> tuple[Turn, ...]:
+        """The last `last` turns in order of time, oldest first; of those before `before` where it is given."""
         ...
 
     async def delete(self, conversation_id: str) -> bool:

@@ -43,9 +43,11 @@ async def request_erasure(
     now = parts.clock.now()
     known = await work.erasures.of_name(parts.names.of(tenant_id, told))
     if known is not None:
-        return known
+        return known  # by id also when nothing else is known of the person any more
     subject = await subject_of(work, told)
     name = parts.names.of(tenant_id, subject)
+    if subject != told and (known := await work.erasures.of_name(name)) is not None:
+        return known  # by the address, as long as the account is there
     if subject == deed.subject:
         raise Conflict("own_account", "nobody can erase themselves: ask somebody who also may")
     if await is_held(work, name):

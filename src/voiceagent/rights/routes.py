@@ -27,6 +27,7 @@ from voiceagent.rights.parts import RightsParts
 from voiceagent.rights.requests import request_erasure, subject_of
 from voiceagent.rights.retention import approved
 from voiceagent.rights.reveal import reveal_routes
+from voiceagent.web.answers.paging import Before, Paged
 from voiceagent.web.app import Router
 from voiceagent.web.auth import require
 from voiceagent.web.deeds import deed
@@ -65,11 +66,10 @@ class ErasureShown(BaseModel):
     certificate: dict[str, Any] | None
 
 
-class ErasurePage(BaseModel):
-    """Newest first. next_before: give it as `before` for the next page; null at the end."""
+class ErasurePage(Paged):
+    """A page of erasures, newest first."""
 
     items: list[ErasureShown]
-    next_before: datetime | None
 
 
 class ExportWanted(Strict):
@@ -129,14 +129,13 @@ def _add_erasures(router: Router, parts: RightsParts) -> None:
 
     @router.get("/erasures")
     async def list_erasures(
-        caller: Guardian, before: datetime | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+        caller: Guardian, before: Before, limit: Annotated[int, Query(ge=1, le=200)] = 50
     ) -> ErasurePage:
         """The erasures of the organisation."""
-        aware = before.astimezone() if before is not None else None
         async with parts.store.begin(caller.tenant_id, read_only=True) as work:
-            found = await work.erasures.page(before=aware, limit=limit)
-        next_before = found[-1].requested_at if len(found) == limit else None
-        return ErasurePage(items=[_shown(one) for one in found], next_before=next_before)
+            found = await work.erasures.page(before=before, limit=limit)
+        at, last_id = found[-1].place if len(found) == limit else (None, None)
+        return ErasurePage(items=[_shown(one) for one in found], next_before=at, next_before_id=last_id)
 
     @router.get("/erasures/{erasure_id}")
     async def get_erasure(erasure_id: str, caller: Guardian) -> ErasureShown:

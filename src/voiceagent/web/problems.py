@@ -19,7 +19,7 @@ from voiceagent.web.context import context_of
 
 _log = structlog.get_logger(__name__)
 
-_HTTP_CODES = {
+HTTP_CODES = {
     400: ("bad_request", "The request cannot be understood."),
     404: ("route_not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not take this method."),
@@ -37,8 +37,8 @@ _CLOSE_CODES = {400: 1008, 401: 4401, 403: 4403, 404: 4404, 413: 1009, 429: 1013
 class HttpProblem(Problem):
     """A status that the router decided (no route, wrong method)."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(code, message)
+    def __init__(self, status: int, code: str, message: str, *, param: str | None = None) -> None:
+        super().__init__(code, message, param=param)
         self.status = status
 
 
@@ -49,7 +49,7 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error.__cause__, Problem) and isinstance(error, HTTPException):
         return error.__cause__  # the framework wraps what is raised while it reads a body
     if isinstance(error, HTTPException):
-        code, message = _HTTP_CODES.get(error.status_code, ("http_error", "The request was refused."))
+        code, message = HTTP_CODES.get(error.status_code, ("http_error", "The request was refused."))
         return HttpProblem(error.status_code, code, message)
     if isinstance(error, (RequestValidationError, WebSocketRequestValidationError)):
         return _validation_problem(error.errors())
@@ -62,9 +62,14 @@ def _validation_problem(errors: Any) -> Problem:
     param = ".".join(places[1:] if len(places) > 1 else places)
     if first.get("type") == "json_invalid":
         return InvalidInput("bad_json", "The body is not valid JSON.")
-    problem = HttpProblem(422, "invalid_request", str(first["msg"]))
-    problem.param = param or None
-    return problem
+    if places == ["body"] and first.get("type") in (
+        "missing",
+        "model_attributes_type",
+    ):  # also where the head names another type
+        return HttpProblem(
+            422, "invalid_request", "The body is one JSON object, sent as application/json.", param="body"
+        )
+    return HttpProblem(422, "invalid_request", str(first["msg"]), param=param or None)
 
 
 def problem_response(conn: HTTPConnection, problem: Problem) -> Response:

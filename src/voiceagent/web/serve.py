@@ -15,10 +15,12 @@ from dataclasses import dataclass
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voiceagent.kit.errors import Misconfigured, Problem
+from voiceagent.web.auth import all_routes
 from voiceagent.web.protocols import protocol_options
 
 DRAIN_S = 10.0
@@ -82,8 +84,13 @@ class Servers:
     async def start(self) -> None:
         """Bind every port, then run every lifespan, then answer. All or nothing.
 
+        What holds the loop for long comes before: who calls a bound port is taken, and hears nothing until it answers.
         Raises Misconfigured `port_taken`, `port_not_allowed`, `host_not_local`, or what a lifespan raised.
         """
+        for listener in self._listeners:
+            all_routes(listener.app)  # the framework makes them when they are first looked at
+        await run_in_threadpool(bool)  # and loads what it runs functions in threads with when it first does
+        _settle_memory()
         sockets = _bind_all(self._listeners)
         self.ports = tuple(bound.getsockname()[1] for bound in sockets)
         started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -128,7 +135,6 @@ class Servers:
         try:
             for server in servers:
                 await server.answers.wait()
-            _settle_memory()
             started.set_result(None)
             await asyncio.wait({stop, *runs}, return_when=asyncio.FIRST_COMPLETED)
         finally:

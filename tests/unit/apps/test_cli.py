@@ -81,6 +81,11 @@ def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
             "no organisation ten_none",
         ),
         (["tenants", "add", "acme", "Acme"], 2, "bad_tenant_id"),
+        (
+            ["providers", "add", "openai+https://x.example/v1?model=m", "--key-env", "NOT_SET"],
+            2,
+            "NOT_SET: the variable",
+        ),
         (["tenants", "add", "ten_acme", "\x1b[2J"], 2, "printable"),
         (["audit", "verify", "--data-dir", "."], 2, "audit-anchors.jsonl: No such file"),
         (["backup", "list", "--data-dir", "data"], 2, "data/backup.key"),
@@ -262,3 +267,22 @@ def test_a_list_shows_ids_whole(columns: dict[str, str], tmp_path: Path) -> None
     assert json.loads(made.stdout)["key_id"] in told.stdout
     if not columns:
         assert len(told.stdout.splitlines()) == 2, "a row a line, as programs read it"
+
+
+@pytest.mark.parametrize("command", [["keys", "list"], ["up"]], ids=" ".join)
+def test_a_file_that_is_no_database_is_told_at_once(command: list[str], tmp_path: Path) -> None:
+    (tmp_path / "voiceagent.db").write_text("Once upon a time there was a file of another kind.")
+    told = subprocess.run(
+        [sys.executable, "-m", "voiceagent.apps.cli", *command, "--data-dir", str(tmp_path), "--set", "llm.url=scripted://"],
+        env=os.environ | {"VOICEAGENT_KEYS__URL": ""}, timeout=60, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert told.returncode == 2
+    assert "voiceagent.db is no database" in told.stderr and "Traceback" not in told.stderr
+
+
+def test_a_copy_that_is_not_there_is_not_made(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "anchors").touch()
+    wanted = ["audit", "verify", "--database", "copy.db", "--anchors", "anchors", "--public-key", "0" * 64]
+    assert run(wanted) == 2
+    assert "copy.db [no_such_file]" in capsys.readouterr().err
+    assert not (tmp_path / "copy.db").exists()

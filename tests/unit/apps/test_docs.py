@@ -68,6 +68,9 @@ class Gateway:
 
     async def search(self, request: web.Request) -> web.Response:
         self.asked.append(await request.json())
+        if not self.asked[-1]["query"]:
+            refused = {"code": "invalid_request", "detail": "String should have at least 1 character", "param": "query"}
+            return web.json_response(refused, status=422)
         passage = {"title": "Handbook", "page": 4, "score": 0.91, "text": "Unused leave\nexpires."}
         return web.json_response({"items": [passage]})
 
@@ -245,3 +248,9 @@ def test_ask_prints_the_answer_and_its_sources(gateway: Gateway, capsys: pytest.
     assert gateway.asked == [{"question": "When does it expire?", "collection_ids": None, "agent_id": "agent_hr"}]
     assert with_gateway(gateway, "ask", "When?", "--json") == 0
     assert json.loads(capsys.readouterr().out)["sources"][0]["page"] == 4
+
+
+def test_a_refused_field_is_named(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    assert with_gateway(gateway, "search", "") == 2
+    told = capsys.readouterr().err
+    assert told == "voiceagent: query: String should have at least 1 character [invalid_request]\n"

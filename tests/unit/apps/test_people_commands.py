@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,9 @@ def test_an_organisation_is_added_once_and_then_has_people_and_keys(
     assert run(["keys", "create", "door", "--tenant", "ten_acme", *here]) == 0
     capsys.readouterr()
     assert run(["tenants", "list", *here]) == 0
-    assert [one["tenant_id"] for one in said(capsys)] == ["ten_acme"]
+    (told,) = said(capsys)
+    assert told["tenant_id"] == "ten_acme"
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:", told["created_at"]), "as the API writes moments"
     assert run(["users", "list", *here]) == 0
     assert said(capsys) == [], "nothing crosses from one to another"
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import base64
+import gc
+import sys
+import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -12,8 +16,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from voiceagent.apps.commands import realtime
+from voiceagent.apps.commands.ask import write_wav
 from voiceagent.apps.commands.talk import Speaker
-from voiceagent.kit.errors import DeadlineExceeded, InvalidInput, Unauthenticated, Unavailable
+from voiceagent.kit.errors import DeadlineExceeded, InvalidInput, StorageFull, Unauthenticated, Unavailable
 
 TONE = b"\x00\x40" * 4_800  # 0.2 s
 Serve = Callable[[Callable[[web.WebSocketResponse], Awaitable[None]]], Awaitable[str]]
@@ -199,3 +204,17 @@ async def test_a_line_that_breaks_is_entered_again_in_the_same_conversation() ->
         async with line as second:
             await second.close()
     assert asked == ["", "conv_7", "conv_7"]
+
+
+def test_a_reply_that_cannot_be_written_is_told_and_leaves_nothing_half_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ignored: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    with pytest.raises(StorageFull, match="No such file"):
+        write_wav(tmp_path / "none" / "reply.wav", realtime.Asked(audio=bytearray(4)))
+    gc.collect()
+    assert ignored == []
+    write_wav(tmp_path / "reply.wav", realtime.Asked(audio=bytearray(4)))
+    with wave.open(str(tmp_path / "reply.wav")) as file:
+        assert (file.getnframes(), file.getframerate()) == (2, realtime.WIRE_RATE_HZ)

@@ -12,8 +12,18 @@ from voiceagent.adapters.llm.scripted import ScriptedAnswer
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.reply import ReplyCitation, ReplyDone, ReplyText
 from voiceagent.engine.reply import EngineParts, EngineService
-from voiceagent.engine.retrieve import RetrievalBudget
+from voiceagent.engine.retrieve import RetrievalBudget, Retriever
+from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.errors import Unavailable
+
+
+class Later(SystemClock):
+    """Stands where it is put."""
+
+    at_s = 0.0
+
+    def monotonic_s(self) -> float:
+        return self.at_s
 
 
 async def test_a_reply_cites_what_was_found_and_the_mark_is_not_heard() -> None:
@@ -58,6 +68,21 @@ async def test_a_search_made_while_the_caller_spoke_serves_the_reply() -> None:
         assert len(kit.documents.asked) == 1
         assert isinstance(events[-1], ReplyDone)
         assert events[-1].retrieval_ms == 0.0
+
+
+async def test_what_was_deleted_is_not_told_for_longer_than_rights_last() -> None:
+    clock = Later()
+    async with engine_kit() as kit:
+        retriever = Retriever(kit.documents, clock)
+        kit.documents.found = (passage(1, "Nine."),)
+        assert len((await retriever.passages(kit.request("When?"), "When?")).passages) == 1
+        kit.documents.found = ()
+        clock.at_s = 1.0
+        assert len((await retriever.passages(kit.request("When?"), "When?")).passages) == 1, (
+            "a search ahead serves the reply"
+        )
+        clock.at_s = 5.0
+        assert (await retriever.passages(kit.request("When?"), "When?")).passages == ()
 
 
 async def test_one_callers_passages_never_serve_another() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,10 +15,11 @@ import aiohttp
 import pytest
 from fastapi import Depends, FastAPI, WebSocket
 from starlette.requests import HTTPConnection
+from tests.support.ports import free_ports
 
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import Misconfigured
-from voiceagent.web import protocols
+from voiceagent.web import protocols, serve
 from voiceagent.web.app import Router, create_app
 from voiceagent.web.auth import require
 from voiceagent.web.serve import Listener, Servers
@@ -47,6 +51,62 @@ async def running(*apps: FastAPI) -> AsyncIterator[Servers]:
         yield servers
     finally:
         await servers.stop()
+
+
+async def test_nobody_is_taken_at_a_port_while_what_holds_the_loop_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    (port,) = free_ports(1)
+    taken: list[bool] = []
+    collect = serve.gc.collect
+
+    def look() -> int:
+        with socket.socket() as caller:
+            taken.append(caller.connect_ex(("127.0.0.1", port)) == 0)
+        return collect()
+
+    monkeypatch.setattr(serve.gc, "collect", look)
+    servers = Servers([Listener(made_app("gateway"), port)], drain_s=1)
+    await servers.start()
+    await servers.stop()
+    assert taken == [False]
+
+
+_FIRST_CALL = """
+import asyncio, sys
+from fastapi import Depends
+from voiceagent.web.app import Router, create_app
+from voiceagent.web.auth import anyone
+from voiceagent.web.serve import Listener, Servers
+
+async def nobody(conn): return None
+
+def plain(): return 1
+
+async def main():
+    app = create_app("any", title="any", auth=nobody)
+    router = Router()
+
+    @router.get("/.well-known/jwks.json", dependencies=[Depends(anyone)])
+    async def answer(number: int = Depends(plain)) -> int:
+        return number
+
+    app.include_router(router)
+    servers = Servers([Listener(app, 0)], drain_s=1)
+    await servers.start()
+    before = set(sys.modules)
+    reader, writer = await asyncio.open_connection("127.0.0.1", servers.ports[0])
+    writer.write(b"GET /.well-known/jwks.json HTTP/1.1\\r\\nhost: a\\r\\nconnection: close\\r\\n\\r\\n")
+    said = await reader.read()
+    print(said.split()[1].decode(), sorted(set(sys.modules) - before))
+    writer.close()
+    await servers.stop()
+
+asyncio.run(main())
+"""
+
+
+def test_the_first_call_waits_for_no_code_to_be_loaded() -> None:
+    run = subprocess.run([sys.executable, "-c", _FIRST_CALL], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "200 []", run.stdout
 
 
 async def test_several_apps_answer_on_their_ports_and_stop() -> None:

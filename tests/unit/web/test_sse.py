@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from voiceagent.web.sse import ServerEvent, event_stream
+from voiceagent.web.answers.sse import ServerEvent, event_stream
 
 
 def test_frames_are_exact_and_cannot_be_broken_out_of() -> None:

@@ -30,11 +30,13 @@ PART_BYTES = 8 << 20
 PARTS_AT_A_TIME = 2
 CONNECT_S = 1.0
 READ_S = 10.0
+ANSWER_S = 5.0
+"""Until the answer to a call that sends no bytes begins; its server has nothing to do before that."""
 REQUEST_S = 30.0
 PROBE_S = 1.5
 LONGEST_LINK_S = 3_600
 
-_FULL = ("xminiostoragefull", "insufficientstorage", "quotaexceeded", "no space left", "507")
+_FULL = ("xminiostoragefull", "insufficientstorage", "quotaexceeded", "no space left", "status code: 507")
 
 
 class S3Blobs:
@@ -42,6 +44,7 @@ class S3Blobs:
 
     def __init__(self, bucket: str, options: Mapping[str, str]) -> None:
         self._store = _store(bucket, options, request_s=REQUEST_S, retries=1)
+        self._asked = _store(bucket, options, request_s=REQUEST_S, retries=1, read_s=ANSWER_S)
         self._probe = _store(bucket, options, request_s=PROBE_S, retries=0)
         self._threads = Threads("blobs", THREADS)
         self._links_s = float(options.get("links_s", "0"))
@@ -61,7 +64,7 @@ class S3Blobs:
         return size_bytes
 
     async def get(self, name: str) -> AsyncIterator[bytes]:
-        pieces = await self._threads.run(_translating(_pieces), self._store, checked(name))
+        pieces = await self._threads.run(_translating(_pieces), self._asked, checked(name))
         while (piece := await self._threads.run(_translating(next), pieces, None)) is not None:
             for start in range(0, len(piece), PIECE_BYTES):
                 yield piece[start : start + PIECE_BYTES]
@@ -73,12 +76,12 @@ class S3Blobs:
         return await self._threads.run(_translating(_signed), self._signing, checked(name), good_for)
 
     async def delete(self, name: str) -> bool:
-        return await self._threads.run(_translating(_removed), self._store, checked(name))
+        return await self._threads.run(_translating(_removed), self._asked, checked(name))
 
     async def names(self, prefix: str) -> AsyncIterator[str]:
         checked_prefix(prefix)
         folder = prefix.rpartition("/")[0]  # the client lists whole folders only
-        pages = await self._threads.run(_translating(_pages), self._store, folder)
+        pages = await self._threads.run(_translating(_pages), self._asked, folder)
         names: list[str] = []
         while (page := await self._threads.run(_translating(next), pages, None)) is not None:
             names += (name for name in page if name.startswith(prefix))
@@ -96,7 +99,10 @@ class S3Blobs:
         self._threads.close()
 
 
-def _store(bucket: str, options: Mapping[str, str], *, request_s: float, retries: int) -> S3Store:
+def _store(
+    bucket: str, options: Mapping[str, str], *, request_s: float, retries: int, read_s: float | None = None
+) -> S3Store:
+    read_s = min(READ_S if read_s is None else read_s, request_s)
     endpoint = options.get("endpoint", "")
     config: dict[str, Any] = {"region": options.get("region", "us-east-1"), "checksum_algorithm": "SHA256"}
     if endpoint:
@@ -109,10 +115,11 @@ def _store(bucket: str, options: Mapping[str, str], *, request_s: float, retries
         client_options={
             "allow_http": endpoint.startswith("http://"),
             "connect_timeout": timedelta(seconds=CONNECT_S),
-            "read_timeout": timedelta(seconds=min(READ_S, request_s)),
+            "read_timeout": timedelta(seconds=read_s),
             "timeout": timedelta(seconds=request_s),
         },
-        retry_config={"max_retries": retries, "retry_timeout": timedelta(seconds=request_s)},
+        # A time-out is no sign of a broken connection but of a server that hangs for everybody: once is enough to wait.
+        retry_config={"max_retries": retries, "retry_timeout": timedelta(seconds=read_s / 2)},
     )
 
 

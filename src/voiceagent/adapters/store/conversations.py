@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import case, delete, func, select, update
 
-from voiceagent.adapters.store.scope import Scope, insert_new, mine, param, restored, upsert
+from voiceagent.adapters.store.scope import Scope, follows, insert_new, mine, param, placed, restored, upsert
 from voiceagent.adapters.store.tables import agents, conversations, turns
 from voiceagent.domain.agent import Agent
 from voiceagent.domain.conversation import Citation, Conversation, Turn, TurnTimings
 from voiceagent.domain.document import Box
+from voiceagent.domain.paging import Place
 from voiceagent.kit.errors import Conflict, NotFound
 
 _TURN_COUNT = (
@@ -33,7 +33,7 @@ _NEWEST = (
     .order_by(conversations.c.updated_at.desc(), conversations.c.conversation_id.desc())
     .limit(param("count"))
 )
-_NEWEST_BEFORE = _NEWEST.where(conversations.c.updated_at < param("before"))
+_NEWEST_BEFORE = _NEWEST.where(follows(conversations.c.updated_at, conversations.c.conversation_id))
 _AT = param("at", conversations.c.updated_at)
 _TOUCH = (
     update(conversations)
@@ -47,6 +47,7 @@ _LAST_TURNS = (
     .order_by(turns.c.created_at.desc(), turns.c.turn_id.desc())
     .limit(param("count"))
 )
+_TURNS_BEFORE = _LAST_TURNS.where(follows(turns.c.created_at, turns.c.turn_id))
 _GET_AGENT = select(agents).where(mine(agents, "agent_id"))
 _ALL_AGENTS = select(agents).where(mine(agents)).order_by(agents.c.name, agents.c.agent_id)
 _DELETE_AGENT = delete(agents).where(mine(agents, "agent_id"))
@@ -70,11 +71,9 @@ class SqlConversations:
             raise _unknown()
         return restored(Conversation, row)
 
-    async def page(self, *, before: datetime | None, limit: int) -> tuple[Conversation, ...]:
-        if before is None:
-            rows = await self._scope.rows(_NEWEST, count=limit)
-        else:
-            rows = await self._scope.rows(_NEWEST_BEFORE, count=limit, before=before)
+    async def page(self, *, before: Place | None, limit: int) -> tuple[Conversation, ...]:
+        query = _NEWEST if before is None else _NEWEST_BEFORE
+        rows = await self._scope.rows(query, count=limit, **placed(before))
         return tuple(restored(Conversation, row) for row in rows)
 
     async def put_turn(self, turn: Turn) -> None:
@@ -83,8 +82,9 @@ class SqlConversations:
             raise _unknown()
         await self._scope.put(upsert(self._scope.dialect, turns), _turn_row(turn))
 
-    async def turns(self, conversation_id: str, *, last: int) -> tuple[Turn, ...]:
-        rows = await self._scope.rows(_LAST_TURNS, conversation_id=conversation_id, count=last)
+    async def turns(self, conversation_id: str, *, last: int, before: Place | None = None) -> tuple[Turn, ...]:
+        query = _LAST_TURNS if before is None else _TURNS_BEFORE
+        rows = await self._scope.rows(query, conversation_id=conversation_id, count=last, **placed(before))
         return tuple(_turn(row) for row in reversed(rows))
 
     async def delete(self, conversation_id: str) -> bool:

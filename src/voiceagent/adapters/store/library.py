@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, tuple_
+from sqlalchemy import Select, delete, func, select
 
-from voiceagent.adapters.store.scope import Scope, mine, param, restored, upsert
+from voiceagent.adapters.store.scope import Scope, follows, mine, param, placed, restored, upsert
 from voiceagent.adapters.store.tables import collections, documents
-from voiceagent.domain.document import ALL, Collection, Document, Narrowed, Place
+from voiceagent.domain.document import ALL, Collection, Document, Narrowed, Tally
+from voiceagent.domain.paging import Place
 from voiceagent.kit.errors import Conflict, NotFound
 
 _GET = select(documents).where(mine(documents, "document_id"))
@@ -20,12 +22,13 @@ _NEWEST = (
     .order_by(documents.c.created_at.desc(), documents.c.document_id.desc())
     .limit(param("count"))
 )
+_IS_OPEN = documents.c.open_version.is_not_distinct_from(documents.c.version)
 _NARROWED = {
-    "before": tuple_(documents.c.created_at, documents.c.document_id)
-    < tuple_(param("before", documents.c.created_at), param("before_id", documents.c.document_id)),
+    "before": follows(documents.c.created_at, documents.c.document_id),
     "collection_id": documents.c.collection_id == param("collection_id"),
     "kind": documents.c.kind == param("kind"),
-    "state": documents.c.state == param("state"),
+    "states": documents.c.state.in_(param("states", expanding=True)),
+    "is_open": param("is_open", _IS_OPEN) == _IS_OPEN,
 }
 _BY_SHA256 = (
     select(documents).where(mine(documents, "blob_sha256")).order_by(documents.c.created_at, documents.c.document_id)
@@ -36,6 +39,11 @@ _GET_COLLECTION = select(collections).where(mine(collections, "collection_id"))
 _LOCK_COLLECTION = _GET_COLLECTION.with_for_update(key_share=True, read=True)
 _ALL_COLLECTIONS = (
     select(collections).where(mine(collections)).order_by(collections.c.name, collections.c.collection_id)
+)
+_TALLIES = (
+    select(documents.c.collection_id, documents.c.state, _IS_OPEN, func.count(), func.sum(documents.c.size_bytes))
+    .where(mine(documents), documents.c.collection_id.in_(param("collection_ids", expanding=True)))
+    .group_by(documents.c.collection_id, documents.c.state, _IS_OPEN)
 )
 _HOLD_COLLECTIONS = (  # blocks nobody who puts a document, only others who ask for the totals
     select(collections.c.collection_id)
@@ -63,16 +71,15 @@ class SqlDocuments:
     async def put(self, document: Document) -> None:
         if await self._scope.row(_LOCK_COLLECTION, collection_id=document.collection_id) is None:
             raise _unknown_collection()
-        await self._scope.put(upsert(self._scope.dialect, documents), dataclasses.asdict(document))
+        open_version = None if document.reader_ids else document.version
+        row = dataclasses.asdict(document) | {"open_version": open_version}
+        await self._scope.put(upsert(self._scope.dialect, documents), row)
 
     async def page(self, *, before: Place | None, limit: int, wanted: Narrowed = ALL) -> tuple[Document, ...]:
         asked = dataclasses.asdict(wanted)
         values = {name: value for name, value in asked.items() if value is not None}
-        if before is None:
-            rows = await self._scope.rows(_page_of(*values), count=limit, **values)
-        else:
-            place = {"before": before[0], "before_id": before[1]}
-            rows = await self._scope.rows(_page_of("before", *values), count=limit, **values, **place)
+        query = _page_of(*values) if before is None else _page_of("before", *values)
+        rows = await self._scope.rows(query, count=limit, **values, **placed(before))
         return tuple(document_of(row) for row in rows)
 
     async def by_sha256(self, blob_sha256: str) -> tuple[Document, ...]:
@@ -110,6 +117,13 @@ class SqlCollections:
 
     async def all(self) -> tuple[Collection, ...]:
         return tuple(_collection(row) for row in await self._scope.rows(_ALL_COLLECTIONS))
+
+    async def tallies(self, collection_ids: Sequence[str]) -> tuple[Tally, ...]:
+        rows = await self._scope.run(_TALLIES, collection_ids=list(collection_ids))
+        return tuple(
+            Tally(collection_id, state, bool(is_open), int(count), int(size_bytes))
+            for collection_id, state, is_open, count, size_bytes in map(tuple, rows)
+        )
 
     async def delete(self, collection_id: str) -> bool:
         if await self._scope.row(_HOLD_COLLECTION, collection_id=collection_id) is None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from sqlalchemy import BindParameter, ColumnElement, Insert, Table, and_, bindparam
+from sqlalchemy import BindParameter, ColumnElement, Insert, Table, and_, bindparam, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,6 +15,7 @@ from sqlalchemy.sql import Executable
 
 from voiceagent.adapters.store.faults import translated
 from voiceagent.adapters.store.sealing.rows import RowSeal, no_keys
+from voiceagent.domain.paging import Place
 from voiceagent.kit.clock import Clock
 from voiceagent.kit.errors import Problem
 
@@ -92,6 +93,16 @@ def param(name: str, column: ColumnElement[Any] | None = None, *, expanding: boo
     Prefixed, because SQLAlchemy keeps the plain names for columns that are set.
     """
     return bindparam(f"p_{name}", type_=None if column is None else column.type, expanding=expanding)
+
+
+def follows(moment: ColumnElement[Any], row_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Of a list that is ordered by both, newest first: the rows that follow on the place given as in `placed`."""
+    return tuple_(moment, row_id) < tuple_(param("before", moment), param("before_id", row_id))
+
+
+def placed(before: Place | None) -> dict[str, Any]:
+    """The values of `follows`; none for the first page."""
+    return {} if before is None else {"before": before[0], "before_id": before[1]}
 
 
 @cache

@@ -73,6 +73,7 @@ class Sqlite:
             self._path.touch(mode=0o600)
         except OSError as failure:
             raise Misconfigured("store_path", "the folder of the database cannot be written") from failure
+        await asyncio.to_thread(_check, self._path)
 
     async def migrated(self, connection: AsyncConnection) -> None:
         """A migration that copies tables runs without foreign keys; none may be left broken."""
@@ -116,6 +117,18 @@ def _begun(connection: Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA foreign_keys={'OFF' if mode == 'migrate' else 'ON'}")
         connection.info["mode"] = mode
     connection.exec_driver_sql("BEGIN" if mode in READING else "BEGIN IMMEDIATE")
+
+
+def _check(path: Path) -> None:
+    """A file of another kind would be taken for a database that does not answer yet, and be waited for. SQLite itself looks: who closes its
+    file in the same process by other means ends its locks."""
+    try:
+        with closing(sqlite3.connect(path, timeout=WAIT_S)) as connection:
+            connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.DatabaseError as failure:
+        if getattr(failure, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+            message = f"{path.name} is no database: bring back what stood there"
+            raise Misconfigured("store_no_database", message) from failure  # whatever else it is shows when it is used
 
 
 def _emptied_log(path: Path) -> None:

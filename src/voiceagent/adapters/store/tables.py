@@ -199,6 +199,7 @@ documents = _tenant_table(
     Column("metadata", Plain, nullable=False),
     Column("uploaded_by", Words, nullable=False, server_default=""),
     _row_key(),
+    Column("open_version", Integer),  # the version that names no readers: they stand among what is sealed
     ForeignKeyConstraint(["tenant_id", "collection_id"], ["collections.tenant_id", "collections.collection_id"]),
     Index(None, "tenant_id", "created_at"),
     Index(None, "tenant_id", "collection_id", "created_at"),

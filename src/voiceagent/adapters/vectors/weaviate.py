@@ -21,8 +21,9 @@ from voiceagent.domain.document import Chunk, Passage
 from voiceagent.kit.errors import InvalidInput, Misconfigured, StorageFull, Unavailable
 from voiceagent.ports.vectors import IndexedChunk, IndexedDocument, VectorQuery
 
-_TIMEOUT_S = 30.0
-_SEARCH_TIMEOUT_S = 5.0
+_CHANGE_S = 30.0
+_ANSWER_S = 5.0
+"""For searches and looks: what changes nothing is answered at once, or the server hangs."""
 _READY_S = 2.0
 _BATCH = 100
 _MOST_CHUNKS = 10_000
@@ -214,7 +215,7 @@ class WeaviateVectors:
 
     async def _graphql(self, text: str, *names: str) -> list[Json]:
         """The rows under these names, one after the other."""
-        answer = await self._call("POST", "/v1/graphql", {"query": text}, timeout_s=_SEARCH_TIMEOUT_S)
+        answer = await self._call("POST", "/v1/graphql", {"query": text}, within_s=_ANSWER_S)
         if answer.get("errors"):
             self._known.clear()
             raise Unavailable("vectors_unavailable", "the vector store could not answer the search")
@@ -261,13 +262,14 @@ class WeaviateVectors:
         body: object = None,
         *,
         accept: tuple[int, ...] = (200,),
-        timeout_s: float = _TIMEOUT_S,
+        within_s: float | None = None,
     ) -> Any:
         if self._closed:
             raise Unavailable("vectors_unavailable", "the vector store is closed")
         if self._http is None:
             self._http = aiohttp.ClientSession(headers=self._headers)
-        timeout = aiohttp.ClientTimeout(total=timeout_s, connect=2.0)
+        within_s = within_s or (_ANSWER_S if method == "GET" else _CHANGE_S)
+        timeout = aiohttp.ClientTimeout(total=within_s, connect=2.0)
         try:
             async with self._http.request(
                 method, f"{self._address}{path}", json=body, timeout=timeout, allow_redirects=False

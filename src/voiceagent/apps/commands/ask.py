@@ -110,7 +110,7 @@ def show(asked: Asked, output: Path | None, *, as_json: bool) -> None:
 def write_wav(output: Path, asked: Asked) -> None:
     """Write the sound of the answer. Raises StorageFull `reply_not_written`."""
     try:
-        with wave.open(str(output), "wb") as file:
+        with output.open("wb") as opened, wave.open(opened, "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(asked.rate_hz)

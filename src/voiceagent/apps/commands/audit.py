@@ -45,7 +45,7 @@ def verify(
     settings = settled(loaded(config, sets, data_dir).settings)
     key = _checked_key(public_key) if public_key else audit_signer(settings).public_hex
     reading = read_anchors(anchors or anchors_path(settings.url("anchors")), key)
-    url = _url(database) if database else settings.url("store")
+    url = _existing(database) if database else settings.url("store")
     reports = run(_verified(url, reading.anchors))
     is_good = reading.bad_line is None and not any(report.finding for report in reports)
     if as_json:
@@ -76,8 +76,14 @@ async def _verified(url: str, anchors: tuple[Anchor, ...]) -> tuple[TenantReport
         await store.close()
 
 
-def _url(database: str) -> str:
-    return database if "://" in database else f"sqlite:///{Path(database).absolute()}"
+def _existing(database: str) -> str:
+    """Its URL. A file that is not there is told: opened, it would be made, and be empty."""
+    if "://" in database:
+        return database
+    path = Path(database).absolute()
+    if not path.is_file():
+        raise InvalidInput("no_such_file", f"there is no file {path}", param="--database")
+    return f"sqlite:///{path}"
 
 
 def _checked_key(public_key: str) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Coroutine, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import uvloop
@@ -60,12 +61,17 @@ def tell_problem(problem: Problem, *, as_json: bool) -> None:
 
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:
     """`value` as JSON on standard output, untouched by colours and line breaks."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str, indent=2) + "\n")
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_told, indent=2) + "\n")
 
 
 def listing(first: str, *others: str) -> Table:
     """A table whose first column, by which the next command names a row, is never cut short, however narrow the terminal."""
     return Table(Column(first, no_wrap=True, overflow="fold"), *others, box=None, pad_edge=False)
+
+
+def _told(value: object) -> str:
+    """Moments as the API writes them."""
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def plain(text: str) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from voiceagent.documents.parts import DEFAULT_COLLECTION_ID, may_search, readers_of
-from voiceagent.domain.document import Collection, Document, Narrowed, Place
+from collections.abc import Iterable
+from contextlib import suppress
+
+from voiceagent.documents.parts import DEFAULT_COLLECTION_ID, may_search
+from voiceagent.domain.document import Collection, Document, Narrowed
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.paging import Place
 from voiceagent.kit.errors import NotFound
 from voiceagent.ports.store import UnitOfWork
 
@@ -19,6 +23,21 @@ async def readable(work: UnitOfWork, principal: Principal, document_id: str) -> 
     if not may_search(principal, collection) or not may_read(principal, document):
         raise NotFound("document_not_found", "there is no such document", param="document_id")
     return document
+
+
+async def readable_of(work: UnitOfWork, principal: Principal, document_ids: Iterable[str]) -> dict[str, Document]:
+    """Those of the documents that there are and that the caller may read, by id."""
+    collections: dict[str, Collection] = {}
+    found: dict[str, Document] = {}
+    for document_id in document_ids:
+        with suppress(NotFound):
+            document = await work.documents.get(document_id)
+            collection_id = document.collection_id
+            if collection_id not in collections:
+                collections[collection_id] = await work.collections.get(collection_id)
+            if may_search(principal, collections[collection_id]) and may_read(principal, document):
+                found[document_id] = document
+    return found
 
 
 async def readable_page(
@@ -57,8 +76,7 @@ async def searchable(work: UnitOfWork, principal: Principal, only: str | None) -
 
 def may_read(principal: Principal, document: Document) -> bool:
     """Of a document in a collection that the caller may search."""
-    readers = readers_of(document)
-    return not readers or principal.subject in readers
+    return not document.reader_ids or principal.subject in document.reader_ids
 
 
 def no_collection() -> NotFound:

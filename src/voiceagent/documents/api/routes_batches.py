@@ -74,8 +74,8 @@ Remembered = Annotated[Cache, Depends(cache_of)]
 async def create_batch(store_id: str, wanted: BatchWanted, caller: Writer, service: Service, cache: Remembered) -> Json:
     """Put files into a vector store: all of them, or none when one is not there."""
     files = wanted.wanted
-    for file_id in files:
-        await service.get(caller, file_id)
+    if len(await service.several(caller, files)) < len(files):
+        raise NotFound("document_not_found", "there is no such file", param="file_ids")
     for file_id, attributes in files.items():
         await service.move(caller, file_id, store_id, attributes)
     batch_id = new_id("vsfb")
@@ -128,15 +128,9 @@ async def _known(cache: Cache, caller: Principal, store_id: str, batch_id: str) 
 
 
 async def _files(service: DocumentService, caller: Principal, made: dict[str, Any]) -> list[Document]:
-    found = []
-    for file_id in made["file_ids"]:
-        try:
-            document = await service.get(caller, file_id)
-        except NotFound:  # it was deleted since
-            continue
-        if document.collection_id == made["store_id"]:
-            found.append(document)
-    return found
+    """Without those that were deleted since, or taken out of the store."""
+    known = await service.several(caller, made["file_ids"])
+    return [one for one in known.values() if one.collection_id == made["store_id"]]
 
 
 async def _batch(service: DocumentService, caller: Principal, batch_id: str, made: dict[str, Any]) -> Json:

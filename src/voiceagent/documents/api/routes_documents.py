@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import quote
 
@@ -19,12 +18,13 @@ from voiceagent.documents.api.shapes import (
     document_shown,
     service_of,
 )
-from voiceagent.documents.classify import EXAMPLES
+from voiceagent.documents.kinds.examples import EXAMPLES
 from voiceagent.documents.parts import DEFAULT_COLLECTION_ID
 from voiceagent.documents.service import DocumentService, Upload
 from voiceagent.domain.document import DocumentState, Narrowed, Page, boxes_between
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import InvalidInput, NotFound
+from voiceagent.web.answers.paging import Before
 from voiceagent.web.app import Router, body_limit
 from voiceagent.web.auth import require
 from voiceagent.web.repeats.once import once
@@ -136,19 +136,15 @@ async def upload_document(
 async def list_documents(
     caller: Reader,
     service: Service,
+    before: Before,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    before: datetime | None = None,
-    before_id: Annotated[str, Query(max_length=128)] = "",
     collection_id: Annotated[str | None, Query(max_length=128)] = None,
     kind: Annotated[str | None, Query(max_length=64)] = None,
     state: DocumentState | None = None,
 ) -> DocumentList:
-    """The documents that the caller may read, newest first: of one collection, kind and state, where they are given.
-
-    `before` and `before_id`: where the page before ended. Without `before_id` those follow that were created before that moment.
-    """
-    place = None if before is None else (before if before.tzinfo else before.replace(tzinfo=UTC), before_id)
-    found = await service.page(caller, before=place, limit=limit, wanted=Narrowed(collection_id, kind, state))
+    """The documents that the caller may read, newest first: of one collection, kind and state, where they are given."""
+    wanted = Narrowed(collection_id, kind, (state,) if state else None)
+    found = await service.page(caller, before=before, limit=limit, wanted=wanted)
     at, last_id = found[-1].place if len(found) == limit else (None, None)
     return DocumentList(items=[document_shown(one) for one in found], next_before=at, next_before_id=last_id)
 

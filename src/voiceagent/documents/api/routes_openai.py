@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -17,8 +16,17 @@ from voiceagent.documents.api.routes_documents import UPLOAD_BODY_BYTES, get_con
 from voiceagent.documents.api.shapes import service_of
 from voiceagent.documents.parts import DEFAULT_COLLECTION_ID
 from voiceagent.documents.service import DocumentService, Upload
-from voiceagent.domain.document import Collection, Document, Narrowed, Passage, Place, SearchQuery
+from voiceagent.domain.document import (
+    Collection,
+    Document,
+    DocumentState,
+    Narrowed,
+    Passage,
+    SearchQuery,
+    Tally,
+)
 from voiceagent.domain.identity import Principal
+from voiceagent.domain.paging import Place
 from voiceagent.kit.errors import InvalidInput, NotFound
 from voiceagent.kit.ids import new_id
 from voiceagent.web.app import Router, body_limit
@@ -34,7 +42,7 @@ Json = dict[str, Any]
 
 _SEARCH_S = 5.0
 _PAGE = 200
-_STATES = {
+_STATES: dict[DocumentState, str] = {
     "queued": "in_progress",
     "parsing": "in_progress",
     "embedding": "in_progress",
@@ -156,7 +164,7 @@ async def list_stores(
     if after and after not in ids:
         raise NotFound("collection_not_found", "there is no such vector store", param="after")
     rest = known[ids.index(after) + 1 :] if after else known
-    return listed([await _store(service, caller, one) for one in rest[:limit]], has_more=len(rest) > limit)
+    return listed(await _stores(service, caller, rest[:limit]), has_more=len(rest) > limit)
 
 
 @router.get("/vector_stores/{store_id}")
@@ -245,7 +253,7 @@ async def search_store(store_id: str, wanted: StoreSearch, caller: Reader, servi
     if not isinstance(least, int | float):
         raise InvalidInput("bad_filter", "score_threshold is a number", param="ranking_options")
     found = [one for one in await service.search(caller, query) if one.score >= least]
-    files = await _files(service, caller, {one.chunk.document_id for one in found})
+    files = await service.several(caller, {one.chunk.document_id for one in found})
     return {
         "object": "vector_store.search_results.page",
         "search_query": [text],
@@ -260,15 +268,6 @@ async def _within(service: DocumentService, caller: Principal, store_id: str, fi
     if document.collection_id != store_id:
         raise NotFound("document_not_found", "there is no such file in this vector store", param="file_id")
     return document
-
-
-async def _files(service: DocumentService, caller: Principal, file_ids: set[str]) -> dict[str, Document]:
-    """By id, without files that were deleted since they were found."""
-    found: dict[str, Document] = {}
-    for file_id in file_ids:
-        with suppress(NotFound):
-            found[file_id] = await service.get(caller, file_id)
-    return found
 
 
 async def _narrowed(
@@ -298,15 +297,9 @@ async def _some(
 ) -> tuple[list[Document], bool]:
     """A page of them, and whether more follow. state: only those in it, as vector stores call it."""
     before = (await service.get(caller, wanted.after)).place if wanted.after else None
-    found: list[Document] = []
-    async with aclosing(every(service, caller, store_id, before)) as files:
-        async for one in files:
-            if state and _STATES[one.state] != state:
-                continue
-            if len(found) == wanted.limit:
-                return found, True
-            found.append(one)
-    return found, False
+    states = tuple(one for one, shown in _STATES.items() if shown == state) if state else None
+    found = await service.page(caller, before=before, limit=wanted.limit + 1, wanted=Narrowed(store_id, states=states))
+    return list(found[: wanted.limit]), len(found) > wanted.limit
 
 
 def _file(document: Document) -> Json:
@@ -337,16 +330,25 @@ def store_file(document: Document) -> Json:
 
 
 async def _store(service: DocumentService, caller: Principal, collection: Collection) -> Json:
-    found = [one async for one in every(service, caller, collection.collection_id)]
-    states = [_STATES[one.state] for one in found]
-    counts = {name: states.count(name) for name in ("in_progress", "completed", "failed")}
+    return (await _stores(service, caller, [collection]))[0]
+
+
+async def _stores(service: DocumentService, caller: Principal, collections: list[Collection]) -> list[Json]:
+    tallies = await service.counts.of(caller, collections)
+    return [_shown(one, tallies.get(one.collection_id, [])) for one in collections]
+
+
+def _shown(collection: Collection, tallies: list[Tally]) -> Json:
+    counts = dict.fromkeys(("in_progress", "completed", "failed"), 0)
+    for one in tallies:
+        counts[_STATES[one.state]] += one.count
     return {
         "id": collection.collection_id,
         "object": "vector_store",
         "created_at": int(collection.created_at.timestamp()),
         "name": collection.name,
-        "usage_bytes": sum(one.size_bytes for one in found),
-        "file_counts": {**counts, "cancelled": 0, "total": len(found)},
+        "usage_bytes": sum(one.size_bytes for one in tallies),
+        "file_counts": {**counts, "cancelled": 0, "total": sum(counts.values())},
         "status": "in_progress" if counts["in_progress"] else "completed",
         "last_active_at": None,
         "metadata": {},

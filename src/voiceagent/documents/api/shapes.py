@@ -9,9 +9,9 @@ from datetime import datetime
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from voiceagent.documents.parts import READERS_KEY
 from voiceagent.documents.service import DocumentService
-from voiceagent.domain.document import Box, Collection, Document, Passage
+from voiceagent.domain.document import READERS_KEY, Box, Collection, Document, Passage
+from voiceagent.web.answers.paging import Paged
 
 _INSIDE = {READERS_KEY}
 
@@ -42,15 +42,10 @@ class DocumentShown(BaseModel):
     updated_at: datetime
 
 
-class DocumentList(BaseModel):
-    """A page of documents, newest first. next_before, next_before_id: give them as `before` and `before_id` for the page that follows.
-
-    Both are null on the last one. By `before` alone those are left out that were created at the very moment of the last one shown.
-    """
+class DocumentList(Paged):
+    """A page of documents, newest first."""
 
     items: list[DocumentShown]
-    next_before: datetime | None
-    next_before_id: str | None
 
 
 class CollectionWanted(BaseModel):

@@ -1,1 +1,1 @@
-"""How a worker parts its time among jobs."""
+"""The jobs on documents, and how a worker parts its time among them."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from voiceagent.documents.parts import DocumentParts, readers_of
+from voiceagent.documents.parts import DocumentParts
 from voiceagent.domain.document import Document
 from voiceagent.kit.errors import Problem
 from voiceagent.ports.vectors import SearchMode, VectorQuery
@@ -37,7 +37,7 @@ async def lost_collections(parts: DocumentParts, tenant_id: str, ready: Mapping[
 
 async def _finds(parts: DocumentParts, tenant_id: str, document: Document, mode: SearchMode) -> bool:
     direction = (1.0, *(0.0,) * (parts.embedder.capabilities.dimensions - 1))
-    reader_id = min(readers_of(document), default="")
+    reader_id = min(document.reader_ids, default="")
     query = VectorQuery(
         document.title, direction, (document.collection_id,), reader_id=reader_id, limit=1, mode=mode
     )  # fmt: skip

@@ -1,1 +1,1 @@
-"""Proofs about the audit log: the tree over its records, and the check of its chain against anchors."""
+"""The audit log: the kinds of deeds that it knows, the tree over its records, and the check of its chain against anchors."""

@@ -78,11 +78,16 @@ def ask_routes(engine: EngineService) -> Router:
         """Answer one question from the documents that the caller may read."""
         async with engine.parts.store.begin(caller.tenant_id, read_only=True) as work:
             agent = narrowed(await agent_of(work, asked.agent_id), asked.collection_ids)
-        message = (Message("user", asked.question),)
-        return await _answer(
-            engine,
-            ReplyRequest(caller.tenant_id, caller.subject, agent, message, spoken=False, deadline_s=FIRST_TOKEN_S),
+        request = ReplyRequest(
+            caller.tenant_id,
+            caller.subject,
+            agent,
+            (Message("user", asked.question),),
+            spoken=False,
+            deadline_s=FIRST_TOKEN_S,
+            needs_search=True,
         )
+        return await _answer(engine, request)
 
     return router
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
-from pydantic import BaseModel
 
 from voiceagent.domain.conversation import Conversation, Turn
 from voiceagent.domain.identity import Principal
 from voiceagent.engine.conversations import may_see
 from voiceagent.engine.reply import EngineService
-from voiceagent.kit.errors import InvalidInput, NotFound
+from voiceagent.kit.errors import NotFound
 from voiceagent.ports.store import UnitOfWork
+from voiceagent.web.answers.paging import Before, Paged
 from voiceagent.web.app import Router
 from voiceagent.web.auth import require
 from voiceagent.web.deeds import deed
@@ -23,15 +22,14 @@ Writer = Annotated[Principal, Depends(require("conversations:write"))]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
-class ConversationPage(BaseModel):
-    """Newest first. next_before: give it as `before` for the next page; null on the last."""
+class ConversationPage(Paged):
+    """A page of conversations, those in which something was said last first."""
 
     conversations: list[Conversation]
-    next_before: datetime | None
 
 
-class TurnPage(BaseModel):
-    """The last turns, oldest first."""
+class TurnPage(Paged):
+    """The last turns, oldest first; the page that follows holds those that came before them."""
 
     turns: list[Turn]
 
@@ -42,12 +40,11 @@ def conversation_routes(engine: EngineService) -> Router:
     store = engine.parts.store
 
     @router.get("")
-    async def list_conversations(caller: Reader, before: datetime | None = None, limit: Limit = 50) -> ConversationPage:
+    async def list_conversations(caller: Reader, before: Before, limit: Limit = 50) -> ConversationPage:
         async with store.begin(caller.tenant_id, may_lag=True) as work:
-            found = await work.conversations.page(before=_aware(before), limit=limit)
-        return ConversationPage(
-            conversations=list(found), next_before=found[-1].updated_at if len(found) == limit else None
-        )
+            found = await work.conversations.page(before=before, limit=limit)
+        at, last_id = found[-1].place if len(found) == limit else (None, None)
+        return ConversationPage(conversations=list(found), next_before=at, next_before_id=last_id)
 
     @router.get("/{conversation_id}")
     async def get_conversation(conversation_id: str, caller: Reader) -> Conversation:
@@ -55,10 +52,12 @@ def conversation_routes(engine: EngineService) -> Router:
             return await _seen(work, caller, conversation_id)
 
     @router.get("/{conversation_id}/turns")
-    async def list_turns(conversation_id: str, caller: Reader, limit: Limit = 50) -> TurnPage:
+    async def list_turns(conversation_id: str, caller: Reader, before: Before, limit: Limit = 50) -> TurnPage:
         async with store.begin(caller.tenant_id, may_lag=True) as work:
             await _seen(work, caller, conversation_id)
-            return TurnPage(turns=list(await work.conversations.turns(conversation_id, last=limit)))
+            found = await work.conversations.turns(conversation_id, last=limit, before=before)
+        at, first_id = found[0].place if len(found) == limit else (None, None)
+        return TurnPage(turns=list(found), next_before=at, next_before_id=first_id)
 
     @router.delete("/{conversation_id}", status_code=204)
     async def delete_conversation(conversation_id: str, request: Request, caller: Writer) -> None:
@@ -75,11 +74,3 @@ async def _seen(work: UnitOfWork, caller: Principal, conversation_id: str) -> Co
     if not may_see(caller, found):
         raise NotFound("conversation_not_found", "there is no such conversation")
     return found
-
-
-def _aware(before: datetime | None) -> datetime | None:
-    if before is None:
-        return None
-    if before.tzinfo is None:
-        raise InvalidInput("bad_time", "a time carries its offset, such as Z", param="before")
-    return before.astimezone(UTC)

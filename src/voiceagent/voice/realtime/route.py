@@ -22,6 +22,8 @@ from voiceagent.web.app import Router
 from voiceagent.web.auth import require
 
 SUBPROTOCOL = "realtime"
+_AGENT = "agent_"
+"""How the ids of agents begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +40,21 @@ class RealtimeParts:
 class Target:
     """The query of the address: the protocol's own model, intent and call_id, and ours.
 
-    agent_id, conversation_id: with whom, and which conversation goes on.  extensions: send events of ours, too.
+    agent_id, conversation_id: with whom, and which conversation goes on; clients that know a model alone name the agent there, as in chat
+    completions.  extensions: send events of ours, too.
     """
 
     model: Annotated[str, Query(max_length=128)] = ""
     intent: Annotated[str, Query(max_length=32)] = ""
     call_id: Annotated[str, Query(max_length=128)] = ""
-    agent_id: Annotated[str, Query(max_length=128)] = DEFAULT_AGENT_ID
+    agent_id: Annotated[str | None, Query(max_length=128)] = None
     conversation_id: Annotated[str | None, Query(max_length=128)] = None
     extensions: Annotated[bool, Query()] = False
+
+    @property
+    def agent(self) -> str:
+        """The id of the agent that is meant."""
+        return self.agent_id or (self.model if self.model.startswith(_AGENT) else DEFAULT_AGENT_ID)
 
 
 def realtime_routes(parts: RealtimeParts) -> Router:
@@ -61,12 +69,12 @@ def realtime_routes(parts: RealtimeParts) -> Router:
     ) -> None:
         if target.call_id:
             raise NotFound("call_not_found", "There is no such call.", param="call_id")
-        asker = Asker(principal.tenant_id, target.agent_id)
+        asker = Asker(principal.tenant_id, target.agent)
         voices = parts.speech.voice(asker).capabilities.voices
         config = SessionConfig.opened(
             model=target.model, voices=voices, transcription_only=target.intent == "transcription"
         )
-        session = await parts.open_session(principal, config.settings(), target.conversation_id, target.agent_id)
+        session = await parts.open_session(principal, config.settings(), target.conversation_id, target.agent)
         try:
             offered = socket.scope.get("subprotocols") or ()
             await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)

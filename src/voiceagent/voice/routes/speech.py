@@ -22,9 +22,9 @@ from voiceagent.ports.tts import TextToSpeech
 from voiceagent.voice.codec import Encoder
 from voiceagent.voice.routes.names import check_model, own_voice
 from voiceagent.voice.routes.sound_stream import MEDIA_TYPES, SoundStream
+from voiceagent.web.answers.sse import ServerEvent, event_stream
 from voiceagent.web.app import Router
 from voiceagent.web.auth import require
-from voiceagent.web.sse import ServerEvent, event_stream
 
 
 class VoiceName(BaseModel):

@@ -19,9 +19,9 @@ from voiceagent.voice import files
 from voiceagent.voice.routes.captions import segment_object, segments_of, srt, vtt
 from voiceagent.voice.routes.long_audio import Hints, Piece, text_of, transcribe
 from voiceagent.voice.routes.names import check_model
+from voiceagent.web.answers.sse import ServerEvent, event_stream
 from voiceagent.web.app import Router, body_limit
 from voiceagent.web.auth import require
-from voiceagent.web.sse import ServerEvent, event_stream
 
 MAX_UPLOAD_BYTES = 100 * 1024 * 1024
 MAX_RECORDING_S = 3_600.0

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Table, delete, select, union, update
 
 from voiceagent.adapters.store.library import document_of
-from voiceagent.adapters.store.scope import Scope, mine, param, restored, upsert
+from voiceagent.adapters.store.scope import Scope, follows, mine, param, placed, restored, upsert
 from voiceagent.adapters.store.tables import (
     api_keys,
     collections,
@@ -24,6 +24,7 @@ from voiceagent.adapters.store.tables import (
 )
 from voiceagent.domain.document import Document
 from voiceagent.domain.erasure import Erasure
+from voiceagent.domain.paging import Place
 from voiceagent.kit.errors import NotFound
 
 NOBODY = "erased"
@@ -33,7 +34,7 @@ _GET = select(erasures).where(mine(erasures, "erasure_id"))
 _OF_NAME = select(erasures).where(mine(erasures, "subject_hmac"))
 _NEWEST = select(erasures).where(mine(erasures)).order_by(erasures.c.requested_at.desc(), erasures.c.erasure_id.desc())
 _PAGE = _NEWEST.limit(param("count"))
-_BEFORE = _PAGE.where(erasures.c.requested_at < param("before", erasures.c.requested_at))
+_BEFORE = _PAGE.where(follows(erasures.c.requested_at, erasures.c.erasure_id))
 
 _OWNED: dict[str, Table] = {
     "sessions": sessions,
@@ -91,11 +92,9 @@ class SqlErasures:
         row = await self._scope.row(_OF_NAME, subject_hmac=name)
         return None if row is None else _erasure(row)
 
-    async def page(self, *, before: datetime | None, limit: int) -> tuple[Erasure, ...]:
-        if before is None:
-            rows = await self._scope.rows(_PAGE, count=limit)
-        else:
-            rows = await self._scope.rows(_BEFORE, count=limit, before=before)
+    async def page(self, *, before: Place | None, limit: int) -> tuple[Erasure, ...]:
+        query = _PAGE if before is None else _BEFORE
+        rows = await self._scope.rows(query, count=limit, **placed(before))
         return tuple(_erasure(row) for row in rows)
 
 

@@ -109,6 +109,8 @@ async def _pieces(path: Path, sent: Callable[[int], None]) -> AsyncIterator[byte
 def _problem(status: int, told: Any) -> Problem:
     body = told if isinstance(told, dict) else {}
     kind = _KINDS.get(status, InvalidInput if 400 <= status < 500 else Unavailable)
-    return kind(
-        str(body.get("code") or "gateway_unavailable"), str(body.get("detail") or f"the gateway answered {status}")
-    )
+    code, param = str(body.get("code") or "gateway_unavailable"), body.get("param") or None
+    message = str(body.get("detail") or f"the gateway answered {status}")
+    if code == "invalid_request" and param:  # what the form says of a field does not name it
+        message = f"{param}: {message}"
+    return kind(code, message, param=param)

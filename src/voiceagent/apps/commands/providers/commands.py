@@ -25,7 +25,7 @@ from voiceagent.domain.provider import KINDS, Provider, provider_of
 from voiceagent.engine.routing.registry import OWNER_TENANT_ID, check_provider
 from voiceagent.engine.routing.trials import first_result
 from voiceagent.kit.clock import SystemClock
-from voiceagent.kit.errors import Conflict, Misconfigured, NotFound, Problem
+from voiceagent.kit.errors import Conflict, InvalidInput, Misconfigured, NotFound, Problem
 from voiceagent.models.store import ModelStore
 from voiceagent.ports.store import Store
 
@@ -81,6 +81,8 @@ def add(
     """Add a provider; running processes use it within seconds."""
     settings = settled(loaded(config, sets, data_dir).settings)
     key = os.environ.get(key_env, "").strip() if key_env else ""
+    if key_env and not key:
+        raise InvalidInput("bad_flag", f"--key-env {key_env}: the variable is not set, or empty", param="--key-env")
     provider = replace(provider_of(url, kind=kind, stored=True), api_key=key)
     check_provider(provider, rules(settings))
 

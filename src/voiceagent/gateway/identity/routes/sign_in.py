@@ -34,6 +34,8 @@ from voiceagent.web.tokens import ACCESS_LIFE_S
 
 router: APIRouter = Router(prefix="/api/v1/auth", tags=["auth"])
 _clock = SystemClock()
+_CODE_NEEDED = "This account also needs the code of its authenticator app."
+_CODE_WRONG = "This is not the code that the app shows now, or it was used before."
 
 
 class SignIn(Strict):
@@ -87,8 +89,9 @@ async def sign_in(wanted: SignIn, request: Request, response: Response, parts: P
             signed = None
             await work.audit.append(deed(request, "sign_in_failed", user.user_id, factor="second"))
     if signed is None:
-        code = "second_factor_wrong" if wanted.code else "second_factor_needed"
-        raise Unauthenticated(code, "This account also needs the code of its authenticator app.", param="code")
+        if wanted.code:
+            raise Unauthenticated("second_factor_wrong", _CODE_WRONG, param="code")
+        raise Unauthenticated("second_factor_needed", _CODE_NEEDED, param="code")
     await _upgrade(parts, user, wanted.password)
     await parts.guesses.forgive(tries)
     return answer(request, response, parts, user, signed)
