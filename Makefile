@@ -9,6 +9,8 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check install -qq --no-inpu
 LOCKED := $(PIP) --require-hashes --only-binary :all:
 UV     := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 STAMP  := $(VENV)/.installed
+PAGES  := src/voiceagent/page_dist/index.html
+NODE   := dashboard/node_modules/.package-lock.json
 
 # A checkout keeps its data and models to itself; both may be set to another place.
 export VOICEAGENT_DATA__DIR   ?= $(CURDIR)/.data
@@ -19,14 +21,13 @@ export VOICEAGENT_MODELS__DIR ?= $(CURDIR)/.cache/models
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: models ## install, fetch the models, start the platform; Ctrl-C drains and stops
+run: models pages ## install, fetch the models, start the platform; Ctrl-C drains and stops
 	@exec $(BIN)/voiceagent up $(ARGS)
 
 demo: models ## the same, then ask a recorded question, print what happened, stop
 	@exec $(BIN)/voiceagent demo demo/question.flac --output reply.wav $(ARGS)
 
-dashboard: ## build the dashboard, which the platform then serves (needs Node 20.19 or newer)
-	@cd dashboard && npm ci --no-progress --loglevel error && npm run --silent build
+dashboard: $(PAGES) ## build the dashboard, which the platform then serves (needs Node 20.19 or newer)
 
 api: $(STAMP)-test ## describe the gateway's API anew, and make the dashboard's types from it
 	$(BIN)/python -m tests.support.public_api dashboard/openapi.json
@@ -35,7 +36,7 @@ api: $(STAMP)-test ## describe the gateway's API anew, and make the dashboard's 
 models: $(STAMP)-core
 	@$(BIN)/voiceagent models pull
 
-test: $(STAMP)-test ## every test; names what it skips and why
+test: $(STAMP)-test pages ## every test; names what it skips and why
 	@$(BIN)/voiceagent models pull || echo "some models are missing: tests that need them are skipped" >&2
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
@@ -74,6 +75,20 @@ $(BIN)/python:
 	    "Install one and run: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
 	@echo "creating $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV) || { echo "cannot create $(VENV): on Debian and Ubuntu, apt install python3-venv" >&2; exit 2; }
+
+.PHONY: pages
+pages:
+	@command -v npm >/dev/null && $(MAKE) --no-print-directory dashboard || echo "the dashboard is not built (it needs Node 20.19 or newer): the plain talk page is served" >&2
+
+$(NODE): dashboard/package.json dashboard/package-lock.json dashboard/.npmrc
+	@echo "installing what the dashboard is built with (checked against dashboard/package-lock.json)"
+	@cd dashboard && npm ci --no-progress --loglevel error
+	@touch $@
+
+$(PAGES): $(NODE) dashboard/index.html dashboard/vite.config.ts dashboard/tsconfig.json $(shell find dashboard/src dashboard/public -type f)
+	@echo "building the dashboard"
+	@cd dashboard && npm run --silent build
+	@touch $@
 
 $(STAMP)-core: requirements/core.txt requirements/build.txt pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip --default-pip >/dev/null
