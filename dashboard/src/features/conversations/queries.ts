@@ -7,8 +7,6 @@ import { PAGE_SIZE } from './page-sizes';
 
 export type Conversation = components['schemas']['Conversation'];
 export type Turn = components['schemas']['Turn'];
-export type Timings = components['schemas']['TurnTimings'];
-export type Citation = components['schemas']['Citation'];
 
 export interface ListWanted {
   readonly before?: string | undefined;

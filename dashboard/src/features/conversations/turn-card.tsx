@@ -2,13 +2,13 @@
 
 import { Badge, type Tone } from '@/components/badge';
 import { Moment } from '@/components/moment';
+import { Sources } from '@/components/sources';
+import { Waterfall } from '@/components/waterfall';
 import { formatNumber } from '@/lib/formats';
 import { useI18n } from '@/lib/i18n/context';
 import { heardParts } from './heard-parts';
 import type { Turn } from './queries';
-import { Sources } from './sources';
 import styles from './turn-card.module.css';
-import { Waterfall } from './waterfall';
 
 const TONES: Record<Turn['state'], Tone> = {
   asked: 'plain',

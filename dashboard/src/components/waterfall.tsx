@@ -3,8 +3,7 @@
 import { useId } from 'react';
 import { formatNumber } from '@/lib/formats';
 import { useI18n } from '@/lib/i18n/context';
-import type { Timings } from './queries';
-import { type Span, spansOf } from './stages';
+import { type Span, spansOf, type Timings } from './stages';
 import styles from './waterfall.module.css';
 
 export function Waterfall({ timings }: { readonly timings: Timings }) {

@@ -1,5 +1,4 @@
 import { expect, it } from 'vitest';
-import { heardParts } from './heard-parts';
 import { spansOf } from './stages';
 
 const sound = { audio_in_s: 0, audio_out_s: 0 };
@@ -19,14 +18,4 @@ it('orders stages by when they happened, before the last sound, too', () => {
     ['transcript', -40, 0],
     ['soft_end', 0, 200],
   ]);
-});
-
-it('parts an answer at what was heard', () => {
-  const answer = 'On Sundays it is closed.';
-  expect(heardParts({ answer, heard: 'On Sundays', state: 'interrupted' })).toEqual({
-    heard: 'On Sundays',
-    unheard: ' it is closed.',
-  });
-  expect(heardParts({ answer, heard: 'Something else', state: 'interrupted' }).unheard).toBe('');
-  expect(heardParts({ answer, heard: '', state: 'answered' }).heard).toBe(answer);
 });

@@ -1,6 +1,8 @@
 /** The timings of a turn as spans one after the other: each stage begins where the one before it ended. Pure. */
 
-import type { Timings } from './queries';
+import type { components } from '@/api/generated/schema';
+
+export type Timings = components['schemas']['TurnTimings'];
 
 export const STAGES = [
   'soft_end',
