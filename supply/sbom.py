@@ -7,6 +7,7 @@ The same locks give the same bytes.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import sys
@@ -89,10 +90,8 @@ def _python() -> Iterator[dict[str, Any]]:
 
 
 def _browser() -> Iterator[dict[str, Any]]:
-    """What the dashboard's bundle is made of, when it has a lock."""
+    """What the dashboard's bundle is made of, and made with."""
     lock = TOP / "dashboard" / "package-lock.json"
-    if not lock.exists():
-        return
     for path, entry in json.loads(lock.read_text(encoding="utf-8"))["packages"].items():
         if path and "version" in entry:
             name = path.rpartition("node_modules/")[2]
@@ -102,9 +101,16 @@ def _browser() -> Iterator[dict[str, Any]]:
                 "name": name,
                 "version": entry["version"],
                 "purl": f"pkg:npm/{name.replace('@', '%40')}@{entry['version']}",
-                "scope": "excluded" if entry.get("dev") else "required",
-                "licenses": [{"expression": entry["license"]}] if entry.get("license") else [],
+                "scope": "excluded" if entry.get("dev") or entry.get("optional") else "required",
+                "licenses": [{"expression": entry["license"]}],
+                "hashes": [_digest(one) for one in entry["integrity"].split()],
             }
+
+
+def _digest(integrity: str) -> dict[str, str]:
+    """What npm writes as sha512-BASE64."""
+    name, _, digest = integrity.partition("-")
+    return {"alg": f"SHA-{name.removeprefix('sha')}", "content": base64.b64decode(digest).hex()}
 
 
 def _models() -> Iterator[dict[str, Any]]:

@@ -23,7 +23,3 @@ def test_the_description_holds_what_the_services_behind_answer_and_names_no_sche
     text = as_text()
     for part in text.split('"#/components/schemas/')[1:]:
         assert part.split('"', 1)[0] in told["components"]["schemas"]
-
-
-def test_the_lock_names_no_registry() -> None:
-    assert '"resolved"' not in (DASHBOARD / "package-lock.json").read_text()
