@@ -60,7 +60,8 @@ def test_the_image_runs_as_nobody_and_installs_only_what_is_locked() -> None:
     last = text.split("\nFROM ")[-1]
     assert re.search(r"^USER 10001:10001$", last, re.MULTILINE)
     assert "--require-hashes --only-binary :all:" in text
-    for file in re.findall(r"requirements/\w+\.txt", text):
+    assert "npm ci --ignore-scripts" in text
+    for file in re.findall(r"(?:requirements|dashboard)/[\w.-]+\.(?:txt|json)", text):
         assert (ROOT / file).exists(), file
 
 
