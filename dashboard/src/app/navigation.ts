@@ -25,6 +25,7 @@ export const ENTRIES: readonly Entry[] = [
     group: 'use',
   },
   { to: '/documents', label: 'documents.title', icon: 'documents', scope: 'documents:read', group: 'use' },
+  { to: '/agents', label: 'agents.title', icon: 'agents', scope: 'agents:read', group: 'use' },
   { to: '/health', label: 'health.title', icon: 'health', scope: 'metrics:read', group: 'run' },
 ];
 

@@ -2,6 +2,7 @@
 
 import { createRoute, createRouter, redirect } from '@tanstack/react-router';
 import { LoadingState } from '@/components/loading-state';
+import { agentRoutes } from '@/features/agents/routes';
 import { conversationRoutes } from '@/features/conversations/routes';
 import { documentRoutes } from '@/features/documents/routes';
 import { healthRoutes } from '@/features/health/routes';
@@ -39,7 +40,14 @@ const routeTree = rootRoute
     signInRoute,
     shellRoute
       .update({ component: Shell })
-      .addChildren([startRoute, elsewhereRoute, ...healthRoutes, ...conversationRoutes, ...documentRoutes]),
+      .addChildren([
+        startRoute,
+        elsewhereRoute,
+        ...healthRoutes,
+        ...conversationRoutes,
+        ...documentRoutes,
+        ...agentRoutes,
+      ]),
   ]);
 
 export function makeRouter(services: Services) {

@@ -1,6 +1,7 @@
 /** All German strings: exactly the keys that English has. */
 
 import type { Messages } from '../messages';
+import { agents } from './agents';
 import { app } from './app';
 import { conversations } from './conversations';
 import { documents } from './documents';
@@ -8,4 +9,12 @@ import { errors } from './errors';
 import { health } from './health';
 import { signIn } from './sign-in';
 
-export const de: Messages = { ...app, ...errors, ...signIn, ...health, ...conversations, ...documents };
+export const de: Messages = {
+  ...app,
+  ...errors,
+  ...signIn,
+  ...health,
+  ...conversations,
+  ...documents,
+  ...agents,
+};

@@ -1,5 +1,6 @@
 /** All English strings. The keys of this object are the keys that there are. */
 
+import { agents } from './agents';
 import { app } from './app';
 import { conversations } from './conversations';
 import { documents } from './documents';
@@ -7,4 +8,12 @@ import { errors } from './errors';
 import { health } from './health';
 import { signIn } from './sign-in';
 
-export const en = { ...app, ...errors, ...signIn, ...health, ...conversations, ...documents } as const;
+export const en = {
+  ...app,
+  ...errors,
+  ...signIn,
+  ...health,
+  ...conversations,
+  ...documents,
+  ...agents,
+} as const;
