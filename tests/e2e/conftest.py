@@ -40,7 +40,8 @@ class Platform:
 
     @property
     def page_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports['dashboard']}"
+        """The plain page to talk on: it is there whether the dashboard is built or not."""
+        return f"http://127.0.0.1:{self.ports['dashboard']}/talk/"
 
     @property
     def api_key(self) -> str:
