@@ -5,18 +5,16 @@ import type { IconName } from '@/components/icon';
 import type { MessageKey } from '@/lib/i18n/messages';
 
 export interface Entry {
-  /** Path of a page of this application, or of one outside of it. */
+  /** Path of the page. */
   readonly to: string;
   readonly label: MessageKey;
   readonly icon: IconName;
   readonly scope: Scope;
   readonly group: 'use' | 'run';
-  /** Not a page of this application: the browser goes there. */
-  readonly outside?: boolean;
 }
 
 export const ENTRIES: readonly Entry[] = [
-  { to: '/talk/', label: 'nav.talk', icon: 'talk', scope: 'talk', group: 'use', outside: true },
+  { to: '/talk', label: 'nav.talk', icon: 'talk', scope: 'talk', group: 'use' },
   {
     to: '/conversations',
     label: 'conversations.title',
@@ -26,6 +24,7 @@ export const ENTRIES: readonly Entry[] = [
   },
   { to: '/documents', label: 'documents.title', icon: 'documents', scope: 'documents:read', group: 'use' },
   { to: '/agents', label: 'agents.title', icon: 'agents', scope: 'agents:read', group: 'use' },
+  { to: '/users', label: 'users.title', icon: 'people', scope: 'users:read', group: 'run' },
   { to: '/health', label: 'health.title', icon: 'health', scope: 'metrics:read', group: 'run' },
 ];
 
@@ -34,7 +33,7 @@ export function offered(entries: readonly Entry[], caller: Caller | null): reado
   return entries.filter((entry) => may(caller, entry.scope));
 }
 
-/** Where a caller begins: the first page of this application that they may see; null when there is none. */
+/** Where a caller begins: the first page that they may see; null when there is none. */
 export function startOf(entries: readonly Entry[], caller: Caller | null): string | null {
-  return offered(entries, caller).find((entry) => !entry.outside)?.to ?? null;
+  return offered(entries, caller)[0]?.to ?? null;
 }

@@ -7,6 +7,8 @@ import { conversationRoutes } from '@/features/conversations/routes';
 import { documentRoutes } from '@/features/documents/routes';
 import { healthRoutes } from '@/features/health/routes';
 import { signInRoute } from '@/features/sign-in/routes';
+import { talkRoutes } from '@/features/talk/routes';
+import { userRoutes } from '@/features/users/routes';
 import { NotAllowed, rootRoute, shellRoute } from '@/lib/routes';
 import type { Services } from '@/lib/services';
 import { ENTRIES, startOf } from './navigation';
@@ -43,9 +45,11 @@ const routeTree = rootRoute
       .addChildren([
         startRoute,
         elsewhereRoute,
+        ...talkRoutes,
         ...healthRoutes,
         ...conversationRoutes,
         ...documentRoutes,
+        ...userRoutes,
         ...agentRoutes,
       ]),
   ]);

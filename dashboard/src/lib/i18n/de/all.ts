@@ -7,7 +7,10 @@ import { conversations } from './conversations';
 import { documents } from './documents';
 import { errors } from './errors';
 import { health } from './health';
+import { scopes } from './scopes';
 import { signIn } from './sign-in';
+import { talk } from './talk';
+import { users } from './users';
 
 export const de: Messages = {
   ...app,
@@ -16,5 +19,8 @@ export const de: Messages = {
   ...health,
   ...conversations,
   ...documents,
+  ...talk,
   ...agents,
+  ...scopes,
+  ...users,
 };

@@ -6,7 +6,10 @@ import { conversations } from './conversations';
 import { documents } from './documents';
 import { errors } from './errors';
 import { health } from './health';
+import { scopes } from './scopes';
 import { signIn } from './sign-in';
+import { talk } from './talk';
+import { users } from './users';
 
 export const en = {
   ...app,
@@ -15,5 +18,8 @@ export const en = {
   ...health,
   ...conversations,
   ...documents,
+  ...talk,
   ...agents,
+  ...scopes,
+  ...users,
 } as const;
