@@ -3,9 +3,11 @@
 import { createRoute, createRouter, redirect } from '@tanstack/react-router';
 import { LoadingState } from '@/components/loading-state';
 import { agentRoutes } from '@/features/agents/routes';
+import { analyticsRoutes } from '@/features/analytics/routes';
 import { conversationRoutes } from '@/features/conversations/routes';
 import { documentRoutes } from '@/features/documents/routes';
 import { healthRoutes } from '@/features/health/routes';
+import { keyRoutes } from '@/features/keys/routes';
 import { signInRoute } from '@/features/sign-in/routes';
 import { talkRoutes } from '@/features/talk/routes';
 import { userRoutes } from '@/features/users/routes';
@@ -49,7 +51,9 @@ const routeTree = rootRoute
         ...healthRoutes,
         ...conversationRoutes,
         ...documentRoutes,
+        ...analyticsRoutes,
         ...userRoutes,
+        ...keyRoutes,
         ...agentRoutes,
       ]),
   ]);

@@ -2,11 +2,13 @@
 
 import type { Messages } from '../messages';
 import { agents } from './agents';
+import { analytics } from './analytics';
 import { app } from './app';
 import { conversations } from './conversations';
 import { documents } from './documents';
 import { errors } from './errors';
 import { health } from './health';
+import { keys } from './keys';
 import { scopes } from './scopes';
 import { signIn } from './sign-in';
 import { talk } from './talk';
@@ -23,4 +25,6 @@ export const de: Messages = {
   ...agents,
   ...scopes,
   ...users,
+  ...keys,
+  ...analytics,
 };

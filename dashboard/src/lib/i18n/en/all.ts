@@ -1,11 +1,13 @@
 /** All English strings. The keys of this object are the keys that there are. */
 
 import { agents } from './agents';
+import { analytics } from './analytics';
 import { app } from './app';
 import { conversations } from './conversations';
 import { documents } from './documents';
 import { errors } from './errors';
 import { health } from './health';
+import { keys } from './keys';
 import { scopes } from './scopes';
 import { signIn } from './sign-in';
 import { talk } from './talk';
@@ -22,4 +24,6 @@ export const en = {
   ...agents,
   ...scopes,
   ...users,
+  ...keys,
+  ...analytics,
 } as const;
