@@ -15,6 +15,6 @@ it('offers what the scopes open, and nothing to nobody', () => {
 });
 
 it('begins at the first page of its own', () => {
-  expect(startOf(ENTRIES, caller('talk', 'documents:read'))).toBe('/documents');
-  expect(startOf(ENTRIES, caller('talk'))).toBeNull();
+  expect(startOf(ENTRIES, caller('talk', 'documents:read'))).toBe('/talk');
+  expect(startOf(ENTRIES, caller('privacy:write'))).toBeNull();
 });

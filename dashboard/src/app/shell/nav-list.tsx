@@ -38,22 +38,10 @@ export function NavList({ entries }: { readonly entries: readonly Entry[] }) {
 
 function EntryLink({ entry }: { readonly entry: Entry }) {
   const t = useText();
-  const inside = (
-    <>
-      <Icon name={entry.icon} />
-      {t(entry.label)}
-    </>
-  );
-  if (entry.outside) {
-    return (
-      <a className={styles.link} href={entry.to}>
-        {inside}
-      </a>
-    );
-  }
   return (
     <Link className={styles.link} to={entry.to} activeProps={{ 'aria-current': 'page' }} preload="intent">
-      {inside}
+      <Icon name={entry.icon} />
+      {t(entry.label)}
     </Link>
   );
 }

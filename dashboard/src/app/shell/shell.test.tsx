@@ -4,6 +4,7 @@ import { expectAccessible, openPage, problem } from '@tests/rig';
 import { expect, it } from 'vitest';
 
 const answers = {
+  'GET /api/v1/agents': { agents: [] },
   'GET /api/v1/conversations': { conversations: [], next_before: null },
   'GET /api/v1/documents': { items: [], next_before: null, next_before_id: null },
   'GET /api/v1/documents/kinds': { kinds: {}, built_in: [] },
@@ -11,7 +12,7 @@ const answers = {
 
 it('begins at the first page that the caller may see, and the first key press leads past the menu', async () => {
   await openPage('/', { answers });
-  expect(await screen.findByRole('heading', { name: 'Conversations' })).toBeInTheDocument();
+  expect(await screen.findByRole('heading', { name: 'Talk' })).toBeInTheDocument();
   await userEvent.tab();
   expect(screen.getByRole('link', { name: 'Skip to content' })).toHaveFocus();
   await expectAccessible();
