@@ -17,6 +17,8 @@ export interface Standing {
 }
 
 const WITHIN_MS = 30_000;
+/** 401 of a change that asks for the password or a code once more: the session goes on. */
+const OF_WHAT_WAS_TYPED = new Set(['bad_sign_in', 'second_factor_wrong']);
 const READS = new Set(['GET', 'HEAD']);
 
 export function createApi(gateway: string, standing: Standing): Api {
@@ -47,7 +49,7 @@ async function send(request: Request, standing: Standing): Promise<Response> {
     if (second.ok) return second;
     throw await problemOf(second);
   }
-  if (problem.status === 401 && !isOpen(request)) standing.lost();
+  if (problem.status === 401 && !isOpen(request) && !OF_WHAT_WAS_TYPED.has(problem.code)) standing.lost();
   throw problem;
 }
 

@@ -2,6 +2,7 @@
 
 import { createRoute, createRouter, redirect } from '@tanstack/react-router';
 import { LoadingState } from '@/components/loading-state';
+import { accountRoutes, passwordRoute } from '@/features/account/routes';
 import { agentRoutes } from '@/features/agents/routes';
 import { analyticsRoutes } from '@/features/analytics/routes';
 import { conversationRoutes } from '@/features/conversations/routes';
@@ -42,6 +43,7 @@ const routeTree = rootRoute
   .update({ component: Root, notFoundComponent: NotFound })
   .addChildren([
     signInRoute,
+    passwordRoute,
     shellRoute
       .update({ component: Shell })
       .addChildren([
@@ -54,6 +56,7 @@ const routeTree = rootRoute
         ...analyticsRoutes,
         ...userRoutes,
         ...keyRoutes,
+        ...accountRoutes,
         ...agentRoutes,
       ]),
   ]);

@@ -1,7 +1,7 @@
 /** Appearance, language, who is signed in, and the way out. */
 
 import { useMutation } from '@tanstack/react-query';
-import { useRouter } from '@tanstack/react-router';
+import { Link, useRouter } from '@tanstack/react-router';
 import { Button } from '@/components/button';
 import { Icon } from '@/components/icon';
 import { SelectField } from '@/components/select-field';
@@ -41,6 +41,7 @@ export function AccountPanel() {
       <div className={styles.who}>
         {t('app.signed_in_as')}
         <code>{caller?.subject}</code>
+        <Link to="/account">{t('account.title')}</Link>
       </div>
       <Button busy={leave.isPending} onClick={() => leave.mutate()}>
         <Icon name="leave" />

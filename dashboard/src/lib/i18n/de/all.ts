@@ -1,6 +1,7 @@
 /** All German strings: exactly the keys that English has. */
 
 import type { Messages } from '../messages';
+import { account } from './account';
 import { agents } from './agents';
 import { analytics } from './analytics';
 import { app } from './app';
@@ -27,4 +28,5 @@ export const de: Messages = {
   ...users,
   ...keys,
   ...analytics,
+  ...account,
 };

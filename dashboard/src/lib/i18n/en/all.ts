@@ -1,5 +1,6 @@
 /** All English strings. The keys of this object are the keys that there are. */
 
+import { account } from './account';
 import { agents } from './agents';
 import { analytics } from './analytics';
 import { app } from './app';
@@ -26,4 +27,5 @@ export const en = {
   ...users,
   ...keys,
   ...analytics,
+  ...account,
 } as const;

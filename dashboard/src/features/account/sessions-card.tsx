@@ -1,0 +1,106 @@
+/** Where the caller is signed in; any of it can be ended. The gateway does not say which one is that of this browser. */
+
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { Button } from '@/components/button';
+import { Card } from '@/components/card';
+import { ConfirmDialog } from '@/components/confirm-dialog';
+import { EmptyState } from '@/components/empty-state';
+import { Moment } from '@/components/moment';
+import { QueryView } from '@/components/query-view';
+import { type Column, Table } from '@/components/table';
+import { useText } from '@/lib/i18n/context';
+import { knownKey } from '@/lib/i18n/messages';
+import { useApi } from '@/lib/services';
+import { toast } from '@/lib/toasts';
+import { endSession, type SessionShown, sessionsKey, sessionsQuery } from './queries';
+import styles from './section.module.css';
+
+export function SessionsCard() {
+  const t = useText();
+  const api = useApi();
+  const queryClient = useQueryClient();
+  const query = useQuery(sessionsQuery(api));
+  const [leaving, setLeaving] = useState<SessionShown | null>(null);
+  const ended = () => {
+    setLeaving(null);
+    toast('good', t('account.session.ended'));
+    void queryClient.invalidateQueries({ queryKey: sessionsKey });
+  };
+  return (
+    <Card title={t('account.sessions')}>
+      <div className={styles.section}>
+        <p>{t('account.sessions.text')}</p>
+        <QueryView
+          query={query}
+          isEmpty={(sessions) => sessions.length === 0}
+          empty={<EmptyState title={t('account.sessions.empty')} />}
+        >
+          {(sessions) => <Sessions sessions={sessions} onEnd={setLeaving} />}
+        </QueryView>
+      </div>
+      {leaving ? (
+        <ConfirmDialog
+          title={t('account.session.end.title')}
+          verb={t('account.session.end')}
+          busyVerb={t('form.saving')}
+          act={() => endSession(api, leaving.session_id)}
+          onDone={ended}
+          onClose={() => setLeaving(null)}
+        >
+          <p>
+            {t('account.session.begun')} <Moment at={leaving.created_at} exact />
+          </p>
+          <p>{t('account.session.end.text')}</p>
+        </ConfirmDialog>
+      ) : null}
+    </Card>
+  );
+}
+
+interface SessionsProps {
+  readonly sessions: readonly SessionShown[];
+  readonly onEnd: (session: SessionShown) => void;
+}
+
+function Sessions({ sessions, onEnd }: SessionsProps) {
+  const t = useText();
+  const nameOf = (method: string) => {
+    const key = knownKey(`account.method.${method}`);
+    return key ? t(key) : method;
+  };
+  const columns: readonly Column<SessionShown>[] = [
+    {
+      key: 'begun',
+      label: t('account.session.begun'),
+      cell: (one) => (
+        <strong>
+          <Moment at={one.created_at} exact />
+        </strong>
+      ),
+    },
+    { key: 'method', label: t('account.session.method'), cell: (one) => nameOf(one.method) },
+    {
+      key: 'ends',
+      label: t('account.session.ends'),
+      cell: (one) => <Moment at={one.expires_at} exact />,
+    },
+    {
+      key: 'actions',
+      label: t('account.session.actions'),
+      cell: (one) => (
+        <Button aria-label={t('account.session.end.title')} onClick={() => onEnd(one)}>
+          {t('account.session.end')}
+        </Button>
+      ),
+    },
+  ];
+  return (
+    <Table
+      caption={t('account.sessions')}
+      columns={columns}
+      rows={sessions}
+      rowKey={(one) => one.session_id}
+    />
+  );
+}
