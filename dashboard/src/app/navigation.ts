@@ -26,8 +26,10 @@ export const ENTRIES: readonly Entry[] = [
   { to: '/agents', label: 'agents.title', icon: 'agents', scope: 'agents:read', group: 'use' },
   { to: '/users', label: 'users.title', icon: 'people', scope: 'users:read', group: 'run' },
   { to: '/keys', label: 'keys.title', icon: 'keys', scope: 'keys:read', group: 'run' },
+  { to: '/audit', label: 'audit.title', icon: 'audit', scope: 'audit:read', group: 'run' },
   { to: '/health', label: 'health.title', icon: 'health', scope: 'metrics:read', group: 'run' },
   { to: '/analytics', label: 'analytics.title', icon: 'analytics', scope: 'metrics:read', group: 'run' },
+  { to: '/providers', label: 'providers.title', icon: 'providers', scope: 'settings:read', group: 'run' },
 ];
 
 /** The entries that lead the caller to something, in their order. */

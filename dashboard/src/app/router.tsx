@@ -5,10 +5,12 @@ import { LoadingState } from '@/components/loading-state';
 import { accountRoutes, passwordRoute } from '@/features/account/routes';
 import { agentRoutes } from '@/features/agents/routes';
 import { analyticsRoutes } from '@/features/analytics/routes';
+import { auditRoutes } from '@/features/audit/routes';
 import { conversationRoutes } from '@/features/conversations/routes';
 import { documentRoutes } from '@/features/documents/routes';
 import { healthRoutes } from '@/features/health/routes';
 import { keyRoutes } from '@/features/keys/routes';
+import { providerRoutes } from '@/features/providers/routes';
 import { signInRoute } from '@/features/sign-in/routes';
 import { talkRoutes } from '@/features/talk/routes';
 import { userRoutes } from '@/features/users/routes';
@@ -53,9 +55,11 @@ const routeTree = rootRoute
         ...healthRoutes,
         ...conversationRoutes,
         ...documentRoutes,
+        ...providerRoutes,
         ...analyticsRoutes,
         ...userRoutes,
         ...keyRoutes,
+        ...auditRoutes,
         ...accountRoutes,
         ...agentRoutes,
       ]),

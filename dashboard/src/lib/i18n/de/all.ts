@@ -5,11 +5,13 @@ import { account } from './account';
 import { agents } from './agents';
 import { analytics } from './analytics';
 import { app } from './app';
+import { audit } from './audit';
 import { conversations } from './conversations';
 import { documents } from './documents';
 import { errors } from './errors';
 import { health } from './health';
 import { keys } from './keys';
+import { providers } from './providers';
 import { scopes } from './scopes';
 import { signIn } from './sign-in';
 import { talk } from './talk';
@@ -29,4 +31,6 @@ export const de: Messages = {
   ...keys,
   ...analytics,
   ...account,
+  ...audit,
+  ...providers,
 };
