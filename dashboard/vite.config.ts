@@ -28,9 +28,9 @@ export default defineConfig({
   server: {
     port: 3100,
     strictPort: true,
-    // A platform that runs beside it says where its gateway is, and serves the talk page.
+    // A platform that runs beside it says where its gateway is.
     proxy: Object.fromEntries(
-      ['/config.json', '/talk/', '/health/'].map((path) => [
+      ['/config.json', '/health/'].map((path) => [
         path,
         process.env.VOICEAGENT_DASHBOARD ?? 'http://127.0.0.1:3000',
       ]),

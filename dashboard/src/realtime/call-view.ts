@@ -144,7 +144,7 @@ function answered(view: CallView, reply: Reply): CallView {
   const own = reply.voiceagent ?? {};
   const message = reply.output.find((item) => item.type === 'message');
   const isCut = reply.status === 'cancelled';
-  const facts = { timings: own.timings ?? null, citations: isCut ? [] : distinct(own.citations ?? []) };
+  const facts = { timings: own.timings ?? null, citations: distinct(own.citations ?? []) };
   const closed = (one: Line) => (isCut ? cutAt(one, own.heard ?? '') : { state: 'whole' as const });
   const speaking = isCut ? null : view.speaking;
   const failure = reply.status === 'failed' ? problemOf(reply.status_details?.error) : view.problem;

@@ -36,9 +36,8 @@ export class RealtimeSocket {
 
   /** Resolves when the session stands. Throws an ApiProblem. */
   async open(): Promise<void> {
-    const socket = await this.#opened();
-    if (this.#ended) socket.close(1000);
-    this.#socket = socket;
+    await this.#opened();
+    if (this.#ended) this.#socket?.close(1000);
   }
 
   send(event: ClientEvent): void {
@@ -53,8 +52,8 @@ export class RealtimeSocket {
     this.#socket?.close(1000);
   }
 
-  /** A connection on which session.created has arrived. */
-  async #opened(): Promise<WebSocket> {
+  /** Until session.created has arrived on a connection, which is ours from then on. */
+  async #opened(): Promise<void> {
     const socket = new WebSocket(await this.#address(this.#conversationId), 'realtime');
     return new Promise((resolve, reject) => {
       let stands = false;
@@ -63,9 +62,10 @@ export class RealtimeSocket {
         const event = readEvent(data);
         if (event?.type === 'session.created') {
           stands = true;
+          this.#socket = socket; // before anybody is told, who may answer at once
           clearTimeout(late);
           this.#conversationId = event.session.voiceagent?.conversation_id ?? null;
-          resolve(socket);
+          resolve();
         }
         if (event && !this.#ended) this.#listeners.event(event);
       };

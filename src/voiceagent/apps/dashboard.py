@@ -21,12 +21,11 @@ from voiceagent.web.serve import Listener
 from voiceagent.web.tokens import ServiceAuthenticator, ServiceTokens
 
 PAGE = Path(str(files("voiceagent"))) / "page"
-"""The talk page: plain files, there on every machine."""
+"""The plain talk page: for machines on which the dashboard was not built."""
 
 BUILT = PAGE.with_name("page_dist")
 """The whole dashboard, where `make dashboard` has built it."""
 
-TALK = "/talk/"
 KEPT = b"public, max-age=31536000, immutable"
 """Of files whose names hold a digest of what is in them."""
 
@@ -47,13 +46,12 @@ def listener(parts: Parts) -> Listener:
 class Page:
     """Serves the page's files to anybody; health and metrics go on to the app behind. The page gets its rights from the gateway.
 
-    folder: the dashboard or the talk page. The talk page is at /talk/ in any case; addresses of the dashboard's pages lead to its index.
+    folder: the dashboard, whose pages' addresses lead to its index, or the plain talk page.
     """
 
-    def __init__(self, app: ASGIApp, *, folder: Path, gateway_port: int, talk: Path = PAGE) -> None:
+    def __init__(self, app: ASGIApp, *, folder: Path, gateway_port: int) -> None:
         self._app = app
         self._files = StaticFiles(directory=folder, html=True, check_dir=False)
-        self._talk = StaticFiles(directory=talk, html=True, check_dir=False)
         self._has_pages = (folder / "assets").is_dir()
         self._gateway_port = gateway_port
 
@@ -63,7 +61,7 @@ class Page:
             return
         headers = Headers(scope=scope)
         host, path = _host(headers.get("host", "")), scope["path"]
-        answer, scope = self._answer(scope)
+        answer = self._answer(scope)
 
         async def sealed(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -81,20 +79,16 @@ class Page:
             else:
                 await Response(status_code=error.status_code)(scope, receive, sealed)
 
-    def _answer(self, scope: Scope) -> tuple[ASGIApp, Scope]:
-        """Who answers, and what they are asked."""
-        path = scope["path"]
-        if path in ("/config.json", f"{TALK}config.json"):
-            return Response(json.dumps({"gateway_port": self._gateway_port}), media_type="application/json"), scope
+    def _answer(self, scope: Scope) -> ASGIApp:
+        if scope["path"] == "/config.json":
+            return Response(json.dumps({"gateway_port": self._gateway_port}), media_type="application/json")
         if scope["method"] not in ("GET", "HEAD"):
-            return Response(status_code=405, headers={"allow": "GET, HEAD"}), scope
-        if path.startswith(TALK):
-            return self._talk, {**scope, "path": path.removeprefix(TALK.rstrip("/"))}
-        return self._files, scope
+            return Response(status_code=405, headers={"allow": "GET, HEAD"})
+        return self._files
 
     def _is_page(self, path: str, headers: Headers) -> bool:
         """The address of a page of the dashboard, typed or followed by a browser: not a script, style or image that is not there."""
-        return self._has_pages and "text/html" in headers.get("accept", "") and not path.startswith(("/assets/", TALK))
+        return self._has_pages and "text/html" in headers.get("accept", "") and not path.startswith("/assets/")
 
 
 def _host(header: str) -> str:

@@ -68,13 +68,11 @@ def built(tmp_path: Path) -> httpx2.AsyncClient:
     (tmp_path / "dist" / "assets").mkdir(parents=True)
     (tmp_path / "dist" / "index.html").write_text("<title>dashboard</title>")
     (tmp_path / "dist" / "assets" / "index-abc.js").write_text("1")
-    (tmp_path / "talk").mkdir()
-    (tmp_path / "talk" / "index.html").write_text("<title>talk</title>")
-    page = Page(FastAPI(openapi_url=None), folder=tmp_path / "dist", gateway_port=8080, talk=tmp_path / "talk")
+    page = Page(FastAPI(openapi_url=None), folder=tmp_path / "dist", gateway_port=8080)
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=page), base_url="http://talk.local:3000")
 
 
-@pytest.mark.parametrize("path", ["/", "/documents", "/documents/doc_1.x?page=2", "/health"])
+@pytest.mark.parametrize("path", ["/", "/talk", "/talk/", "/documents/doc_1.x?page=2", "/health"])
 async def test_an_address_of_the_dashboard_leads_to_its_index(built: httpx2.AsyncClient, path: str) -> None:
     answer = await built.get(path, headers={"accept": "text/html,*/*"})
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
@@ -82,7 +80,7 @@ async def test_an_address_of_the_dashboard_leads_to_its_index(built: httpx2.Asyn
     assert "unsafe" not in answer.headers["content-security-policy"]
 
 
-@pytest.mark.parametrize("path", ["/assets/gone.js", "/talk/gone.js", "/assets/"])
+@pytest.mark.parametrize("path", ["/assets/gone.js", "/assets/"])
 async def test_a_file_that_is_not_there_is_no_page(built: httpx2.AsyncClient, path: str) -> None:
     assert (await built.get(path, headers={"accept": "text/html"})).status_code == 404
 
@@ -95,9 +93,3 @@ async def test_what_is_no_page_and_no_file_is_not_found(built: httpx2.AsyncClien
 async def test_hashed_files_are_kept_and_nothing_else(built: httpx2.AsyncClient) -> None:
     assert "immutable" in (await built.get("/assets/index-abc.js")).headers["cache-control"]
     assert (await built.get("/assets/gone.js")).headers["cache-control"] == "no-cache"
-
-
-async def test_the_talk_page_stays_reachable(built: httpx2.AsyncClient) -> None:
-    assert "<title>talk</title>" in (await built.get("/talk/")).text
-    assert (await built.get("/talk/config.json")).json() == {"gateway_port": 8080}
-    assert (await built.get("/talk/../outside.txt")).status_code == 404

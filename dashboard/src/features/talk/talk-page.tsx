@@ -37,12 +37,12 @@ export function TalkPage() {
       <div className={styles.page}>
         <CallControls call={call} view={view} buttonRef={bigButton} onStart={() => start(true)} />
         <CallNews view={view} onWrite={() => start(false)} />
-        {view.phase === 'idle' ? null : (
+        {isOn || view.lines.length > 0 ? (
           <Card title={t('talk.transcript')}>
             <Transcript lines={view.lines} />
             {isOn ? <WriteForm disabled={view.phase !== 'open'} onSend={(text) => call.write(text)} /> : null}
           </Card>
-        )}
+        ) : null}
       </div>
     </>
   );

@@ -26,7 +26,7 @@ export const talk = {
   'talk.microphone.lost': 'Das Mikrofon ist weg. Mach schriftlich weiter, oder leg auf und beginne von vorn.',
   'talk.microphone.off':
     'Dieser Anruf hat kein Mikrofon: Gefragt wird, was du schreibst, und die Antworten werden gesprochen.',
-  'talk.ended': 'Der Anruf ist zu Ende.',
+  'talk.ended': 'Was gesagt wurde, bleibt als Gespräch.',
   'talk.ended.link': 'Gespräch öffnen',
   'talk.transcript': 'Mitschrift',
   'talk.transcript.empty': 'Was beide Seiten sagen, steht hier.',

@@ -24,7 +24,7 @@ export const talk = {
   'talk.broken': 'The connection broke. It is being made again; what was being said is said anew.',
   'talk.microphone.lost': 'The microphone is gone. Go on in writing, or end the call and start again.',
   'talk.microphone.off': 'This call has no microphone: what you write is asked, and answers are spoken.',
-  'talk.ended': 'The call is over.',
+  'talk.ended': 'What was said is kept as a conversation.',
   'talk.ended.link': 'Open the conversation',
   'talk.transcript': 'Transcript',
   'talk.transcript.empty': 'What both sides say appears here.',
