@@ -55,7 +55,7 @@ export function AnalyticsPage() {
           <Notice tone="info">{t('analytics.sample.refused')}</Notice>
         </div>
       )}
-      <div className={styles.grid}>
+      <div className={styles.stack}>
         <UsageCard />
         <LimitsCard />
       </div>

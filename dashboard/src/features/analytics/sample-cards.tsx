@@ -19,9 +19,11 @@ export function SampleCards({ sample }: Props) {
     <>
       <Basis sample={sample} />
       <div className={styles.grid}>
-        <Days sample={sample} />
+        <div className={styles.stack}>
+          <Days sample={sample} />
+          <Ends sample={sample} />
+        </div>
         <Delays sample={sample} />
-        <Ends sample={sample} />
       </div>
     </>
   );
@@ -88,8 +90,8 @@ function Delays({ sample }: Props) {
   const ms = (value: number) => `${formatNumber(value, language)} ms`;
   const columns: readonly Column<Delay>[] = [
     { key: 'stage', label: t('analytics.stage'), cell: (one) => t(`turn.stage.${one.stage}`) },
-    { key: 'p50', label: t('analytics.delay.p50'), cell: (one) => ms(one.p50_ms) },
-    { key: 'p95', label: t('analytics.delay.p95'), cell: (one) => ms(one.p95_ms) },
+    { key: 'p50', label: 'p50', cell: (one) => ms(one.p50_ms) },
+    { key: 'p95', label: 'p95', cell: (one) => ms(one.p95_ms) },
     { key: 'count', label: t('analytics.turns'), cell: (one) => formatNumber(one.count, language) },
   ];
   return (

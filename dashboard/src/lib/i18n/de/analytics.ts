@@ -54,6 +54,7 @@ export const analytics = {
   'analytics.budget.tokens': 'Token je Monat',
   'analytics.budget.cost': 'US-Dollar je Monat',
   'analytics.budget.save': 'Budget speichern',
+  'analytics.budget.saving': 'Wird gespeichert…',
   'analytics.budget.saved': 'Das Budget ist gespeichert.',
   'analytics.limits': 'Grenzen',
   'analytics.limits.hint':

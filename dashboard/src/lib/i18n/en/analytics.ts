@@ -53,6 +53,7 @@ export const analytics = {
   'analytics.budget.tokens': 'Tokens a month',
   'analytics.budget.cost': 'US dollars a month',
   'analytics.budget.save': 'Save budget',
+  'analytics.budget.saving': 'Saving…',
   'analytics.budget.saved': 'The budget is saved.',
   'analytics.limits': 'Limits',
   'analytics.limits.hint':
