@@ -19,6 +19,7 @@ export function RoleTable({ roles, onEdit, onDelete }: Props) {
   const t = useText();
   const caller = useCaller();
   const mayWrite = useMay('users:write');
+  const isChangeable = (one: Role) => mayWrite && !one.built_in && within(caller, one);
   const columns: readonly Column<Role>[] = [
     { key: 'name', label: t('roles.column.name'), cell: (one) => <strong>{one.name}</strong> },
     {
@@ -45,7 +46,7 @@ export function RoleTable({ roles, onEdit, onDelete }: Props) {
     key: 'actions',
     label: t('roles.column.actions'),
     cell: (one) =>
-      one.built_in || !within(caller, one) ? null : (
+      isChangeable(one) ? (
         <span className={styles.actions}>
           <Button aria-label={t('roles.edit.of', { name: one.name })} onClick={() => onEdit(one)}>
             {t('roles.edit')}
@@ -58,12 +59,12 @@ export function RoleTable({ roles, onEdit, onDelete }: Props) {
             {t('common.delete')}
           </Button>
         </span>
-      ),
+      ) : null,
   };
   return (
     <Table
       caption={t('roles.title')}
-      columns={mayWrite ? [...columns, actions] : columns}
+      columns={roles.some(isChangeable) ? [...columns, actions] : columns}
       rows={roles}
       rowKey={(one) => one.name}
     />
