@@ -27,6 +27,13 @@ export const ENTRIES: readonly Entry[] = [
   { to: '/users', label: 'users.title', icon: 'people', scope: 'users:read', group: 'run' },
   { to: '/keys', label: 'keys.title', icon: 'keys', scope: 'keys:read', group: 'run' },
   { to: '/audit', label: 'audit.title', icon: 'audit', scope: 'audit:read', group: 'run' },
+  {
+    to: '/collections',
+    label: 'collections.title',
+    icon: 'documents',
+    scope: 'documents:read',
+    group: 'use',
+  },
   { to: '/health', label: 'health.title', icon: 'health', scope: 'metrics:read', group: 'run' },
   { to: '/analytics', label: 'analytics.title', icon: 'analytics', scope: 'metrics:read', group: 'run' },
   { to: '/providers', label: 'providers.title', icon: 'providers', scope: 'settings:read', group: 'run' },

@@ -6,6 +6,7 @@ import { accountRoutes, passwordRoute } from '@/features/account/routes';
 import { agentRoutes } from '@/features/agents/routes';
 import { analyticsRoutes } from '@/features/analytics/routes';
 import { auditRoutes } from '@/features/audit/routes';
+import { collectionRoutes } from '@/features/collections/routes';
 import { conversationRoutes } from '@/features/conversations/routes';
 import { documentRoutes } from '@/features/documents/routes';
 import { healthRoutes } from '@/features/health/routes';
@@ -55,6 +56,7 @@ const routeTree = rootRoute
         ...healthRoutes,
         ...conversationRoutes,
         ...documentRoutes,
+        ...collectionRoutes,
         ...providerRoutes,
         ...analyticsRoutes,
         ...userRoutes,

@@ -6,6 +6,7 @@ import { agents } from './agents';
 import { analytics } from './analytics';
 import { app } from './app';
 import { audit } from './audit';
+import { collections } from './collections';
 import { conversations } from './conversations';
 import { documents } from './documents';
 import { errors } from './errors';
@@ -33,4 +34,5 @@ export const de: Messages = {
   ...account,
   ...audit,
   ...providers,
+  ...collections,
 };

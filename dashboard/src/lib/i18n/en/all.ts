@@ -5,6 +5,7 @@ import { agents } from './agents';
 import { analytics } from './analytics';
 import { app } from './app';
 import { audit } from './audit';
+import { collections } from './collections';
 import { conversations } from './conversations';
 import { documents } from './documents';
 import { errors } from './errors';
@@ -32,4 +33,5 @@ export const en = {
   ...account,
   ...audit,
   ...providers,
+  ...collections,
 } as const;
