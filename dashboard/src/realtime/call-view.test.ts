@@ -108,6 +108,10 @@ it('tells what could not be made out, and drops what was taken back', () => {
     told({ type: 'conversation.item.input_audio_transcription.failed', item_id: 'item_1' }),
   );
   expect(failed.lines[0]?.state).toBe('unclear');
+  const noise = QUESTION.slice(2, 3).concat(
+    told({ type: 'conversation.item.input_audio_transcription.failed', item_id: 'item_1' }),
+  );
+  expect(seen(...noise).activity, 'nothing is thought about').toBe('listening');
   expect(afterwards(failed, told({ type: 'conversation.item.deleted', item_id: 'item_1' })).lines).toEqual(
     [],
   );

@@ -48,6 +48,11 @@ export const IDLE: CallView = {
   problem: null,
 };
 
+/** An answer is under way, and nothing of it is being heard. */
+export function isOwed(view: CallView): boolean {
+  return view.answering && view.speaking === null;
+}
+
 const SILENT = { answering: false, slow: false, speaking: null } as const;
 
 export function afterwards(view: CallView, happened: Happened): CallView {
@@ -96,13 +101,15 @@ function told(view: CallView, event: ServerEvent): CallView {
     case 'conversation.item.added':
       return added(view, event.item);
     case 'conversation.item.deleted':
-      return { ...view, lines: view.lines.filter((line) => line.itemId !== event.item_id) };
+      return { ...unasked(view), lines: view.lines.filter((line) => line.itemId !== event.item_id) };
     case 'conversation.item.input_audio_transcription.delta':
       return line(view, event.item_id, 'user', (one) => grown(one, event.delta));
     case 'conversation.item.input_audio_transcription.completed':
-      return line(view, event.item_id, 'user', () => whole(event.transcript));
+      return line(event.transcript.trim() ? view : unasked(view), event.item_id, 'user', () =>
+        whole(event.transcript),
+      );
     case 'conversation.item.input_audio_transcription.failed':
-      return line(view, event.item_id, 'user', () => whole(''));
+      return line(unasked(view), event.item_id, 'user', () => whole(''));
     case 'response.created':
       return { ...view, activity: 'thinking', answering: true, slow: false, problem: null };
     case 'response.output_audio_transcript.delta':
@@ -164,6 +171,11 @@ function answered(view: CallView, reply: Reply): CallView {
 /** Who talked over the answer is still heard, or has been and is to be answered. */
 function afterAnswer(view: CallView, isCut: boolean): Activity {
   return isCut && (view.activity === 'hearing' || view.activity === 'thinking') ? view.activity : 'listening';
+}
+
+/** What was heard was no question: nothing is thought about. */
+function unasked(view: CallView): CallView {
+  return view.activity === 'thinking' && !view.answering ? { ...view, activity: 'listening' } : view;
 }
 
 function line(

@@ -75,6 +75,28 @@ it('goes on in the same conversation when the connection breaks', async () => {
   call.end();
 });
 
+it('leaves a gateway that owes an answer and says nothing, and waits for one that works', async () => {
+  const media = fakeMedia();
+  const call = await opened(media);
+  vi.useFakeTimers();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(call.view.phase, 'nobody asked anything').toBe('open');
+  const response = { id: 'r', status: 'in_progress', output: [] };
+  media.sockets[0]?.tell({ type: 'response.created', response });
+  for (let seconds = 0; seconds < 20; seconds += 2) {
+    await vi.advanceTimersByTimeAsync(2000);
+    media.sockets[0]?.tell({ type: 'voiceagent.working' });
+  }
+  expect(call.view).toMatchObject({ phase: 'open', slow: true });
+  await vi.advanceTimersByTimeAsync(8000);
+  expect(call.view.phase).toBe('broken');
+  expect(media.sockets.length).toBe(2);
+  media.sockets[1]?.stand();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(call.view.phase).toBe('open');
+  call.end();
+});
+
 it('gives up after half a minute, and says so', async () => {
   const media = fakeMedia();
   const call = await opened(media);

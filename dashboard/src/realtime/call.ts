@@ -2,7 +2,7 @@
 
 import { ApiProblem } from '@/api/problem';
 import { fromBase64, toBase64 } from './base64';
-import { afterwards, type CallView, type Happened, IDLE } from './call-view';
+import { afterwards, type CallView, type Happened, IDLE, isOwed } from './call-view';
 import { type Microphone, openMicrophone } from './microphone';
 import { type Address, RealtimeSocket } from './socket';
 import { openSpeaker, type Speaker } from './speaker';
@@ -104,6 +104,7 @@ export class Call {
       event: (event) => {
         this.#tellOf(parts, { type: 'told', event });
         if (parts.speaker) play(parts.speaker, event);
+        socket.owes(isOwed(this.#view));
       },
       broken: () => {
         parts.speaker?.flush();

@@ -6,6 +6,8 @@ import { type ClientEvent, readEvent, type ServerEvent } from './wire';
 const OPEN_MS = 10_000;
 const RESUME_MS = 30_000;
 const RESUME_EVERY_MS = 500;
+/** A session that owes an answer says every 2 s that it works on it. */
+const SILENT_MS = 8_000;
 const NORMAL = [1000, 1005];
 const RIGHTS_ENDED = 1008;
 /** Sound that has not left yet; more of it is late anyway, and the memory of the browser ends. */
@@ -28,6 +30,7 @@ export class RealtimeSocket {
   #socket: WebSocket | null = null;
   #conversationId: string | null = null;
   #ended = false;
+  #silence: ReturnType<typeof setTimeout> | undefined;
 
   constructor(address: Address, listeners: SocketListeners) {
     this.#address = address;
@@ -47,9 +50,23 @@ export class RealtimeSocket {
     socket.send(JSON.stringify(event));
   }
 
+  /** Whether the gateway owes something from now on; one that stays silent then is dead, whatever the connection says. */
+  owes(owing: boolean): void {
+    clearTimeout(this.#silence);
+    if (owing) this.#silence = setTimeout(() => this.#abandon(), SILENT_MS);
+  }
+
   close(): void {
     this.#ended = true;
+    this.owes(false);
     this.#socket?.close(1000);
+  }
+
+  #abandon(): void {
+    if (!this.#socket) return;
+    this.#socket.onmessage = this.#socket.onclose = null;
+    this.#socket.close(1000);
+    void this.#lost(1006, '');
   }
 
   /** Until session.created has arrived on a connection, which is ours from then on. */
@@ -78,6 +95,7 @@ export class RealtimeSocket {
   }
 
   async #lost(code: number, reason: string): Promise<void> {
+    this.owes(false);
     if (this.#ended) return;
     const over = endOf(code, reason);
     if (!over || code === RIGHTS_ENDED || this.#conversationId === null) return this.#listeners.over(over);
