@@ -92,6 +92,7 @@ async def test_a_person_signs_in_and_every_page_opens_clean(desk: Desk) -> None:
     ), "nothing but scroll positions is kept"
     desk.page.complaints.clear()  # the refused sign-in, and that nobody was signed in before
     shown = {
+        "/talk": "Start talking",
         "/conversations": "When does the library open?",
         f"/conversations/{CONVERSATION_ID}": "Time to answer",
         "/documents": "Handbook of the library",
