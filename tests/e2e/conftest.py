@@ -40,8 +40,7 @@ class Platform:
 
     @property
     def page_url(self) -> str:
-        """The plain page to talk on: it is there whether the dashboard is built or not."""
-        return f"http://127.0.0.1:{self.ports['dashboard']}/talk/"
+        return f"http://127.0.0.1:{self.ports['dashboard']}"
 
     @property
     def api_key(self) -> str:
