@@ -28,6 +28,7 @@ interface Options {
   readonly scopes?: readonly Scope[];
   readonly answers?: Answers;
   readonly signedIn?: boolean;
+  readonly oidc?: boolean;
 }
 
 export function problem(status: number, code: string, detail = code): Response {
@@ -36,7 +37,7 @@ export function problem(status: number, code: string, detail = code): Response {
 }
 
 export async function openPage(path: string, options: Options = {}): Promise<Rig> {
-  const { scopes = SCOPES, answers = {}, signedIn = true } = options;
+  const { scopes = SCOPES, answers = {}, signedIn = true, oidc = false } = options;
   const table: Answers = {
     'GET /api/v1/auth/session': signedIn ? { csrf_token: 'csrf_1' } : () => problem(401, 'not_signed_in'),
     'GET /api/v1/me': { tenant_id: 'ten_a', subject: 'user_ada', kind: 'user', scopes },
@@ -55,7 +56,7 @@ export async function openPage(path: string, options: Options = {}): Promise<Rig
   });
   const session = new Session(GATEWAY);
   await session.restore();
-  const services = { session, api: session.api, queryClient: makeQueryClient() };
+  const services = { session, api: session.api, queryClient: makeQueryClient(), oidc };
   services.queryClient.setDefaultOptions({ queries: { retry: false, refetchInterval: false } });
   const router = makeRouter(services);
   router.update({ ...router.options, history: createMemoryHistory({ initialEntries: [path] }) });

@@ -24,9 +24,10 @@ async function start(root: ReturnType<typeof createRoot>): Promise<void> {
   const language = isLanguage(kept) ? kept : preferred(navigator.languages);
   const messages = await loadMessages(language);
   try {
-    const session = new Session((await loadConfig()).gateway);
+    const { gateway, oidc } = await loadConfig();
+    const session = new Session(gateway);
     await session.restore();
-    const services = { session, api: session.api, queryClient: makeQueryClient() };
+    const services = { session, api: session.api, queryClient: makeQueryClient(), oidc };
     const router = makeRouter(services);
     root.render(
       <StrictMode>

@@ -10,6 +10,8 @@ export interface Services {
   readonly session: Session;
   readonly api: Api;
   readonly queryClient: QueryClient;
+  /** Whether people can sign in with an identity provider. */
+  readonly oidc: boolean;
 }
 
 export const ServicesContext = createContext<Services | null>(null);

@@ -39,7 +39,8 @@ def listener(parts: Parts) -> Listener:
     auth = ServiceAuthenticator(ServiceTokens(parts.service_keys), "dashboard")
     app = create_app("dashboard", title="voiceagent dashboard", auth=auth, options=parts.app_options())
     folder = BUILT if (BUILT / "index.html").is_file() else PAGE
-    app.add_middleware(Page, folder=folder, gateway_port=server.gateway_port)
+    oidc = bool(parts.settings.identity.oidc_issuer)
+    app.add_middleware(Page, folder=folder, gateway_port=server.gateway_port, oidc=oidc)
     return Listener(app, server.dashboard_port, server.host, parts.tls.doors, parts.settings.tls.hsts_s)
 
 
@@ -49,11 +50,12 @@ class Page:
     folder: the dashboard, whose pages' addresses lead to its index, or the plain talk page.
     """
 
-    def __init__(self, app: ASGIApp, *, folder: Path, gateway_port: int) -> None:
+    def __init__(self, app: ASGIApp, *, folder: Path, gateway_port: int, oidc: bool = False) -> None:
         self._app = app
         self._files = StaticFiles(directory=folder, html=True, check_dir=False)
         self._has_pages = (folder / "assets").is_dir()
         self._gateway_port = gateway_port
+        self._config = json.dumps({"gateway_port": gateway_port, "oidc": oidc})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(SERVER_PATHS):
@@ -81,7 +83,7 @@ class Page:
 
     def _answer(self, scope: Scope) -> ASGIApp:
         if scope["path"] == "/config.json":
-            return Response(json.dumps({"gateway_port": self._gateway_port}), media_type="application/json")
+            return Response(self._config, media_type="application/json")
         if scope["method"] not in ("GET", "HEAD"):
             return Response(status_code=405, headers={"allow": "GET, HEAD"})
         return self._files

@@ -38,7 +38,13 @@ async def test_the_page_may_reach_itself_and_the_gateway_of_its_own_host_only(cl
 
 
 async def test_the_page_learns_where_the_gateway_is(client: httpx2.AsyncClient) -> None:
-    assert (await client.get("/config.json")).json() == {"gateway_port": 8080}
+    assert (await client.get("/config.json")).json() == {"gateway_port": 8080, "oidc": False}
+
+
+async def test_the_page_learns_that_people_can_sign_in_by_a_provider(tmp_path: Path) -> None:
+    page = Page(FastAPI(openapi_url=None), folder=tmp_path, gateway_port=8080, oidc=True)
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=page), base_url="http://talk.local") as client:
+        assert (await client.get("/config.json")).json() == {"gateway_port": 8080, "oidc": True}
 
 
 @pytest.mark.parametrize("path", ["/absent.js", "/../outside.txt", "/%2e%2e/outside.txt", "/..%2foutside.txt"])

@@ -2,6 +2,7 @@
 
 import { getRouteApi, useRouter } from '@tanstack/react-router';
 import { useText } from '@/lib/i18n/context';
+import { ProviderLink } from './provider-link';
 import { SignInForm } from './sign-in-form';
 import styles from './sign-in-page.module.css';
 
@@ -22,6 +23,7 @@ export function SignInPage() {
         </header>
         <div className={styles.card}>
           <SignInForm onDone={leave} />
+          <ProviderLink />
         </div>
       </div>
     </main>

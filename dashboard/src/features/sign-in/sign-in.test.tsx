@@ -61,3 +61,16 @@ it('tells a wrong password with its code and request', async () => {
   expect(told).toHaveTextContent('bad_sign_in');
   expect(told).toHaveTextContent('req_1');
 });
+
+it('offers the identity provider where there is one', async () => {
+  await openPage('/sign-in', { signedIn: false, oidc: true });
+  const link = await screen.findByRole('link', { name: 'Sign in with your identity provider' });
+  expect(link).toHaveAttribute('href', 'http://gateway.test/api/v1/auth/oidc/start');
+  await expectAccessible();
+});
+
+it('offers no identity provider where there is none', async () => {
+  await openPage('/sign-in', { signedIn: false });
+  await screen.findByRole('heading', { name: 'Sign in' });
+  expect(screen.queryByRole('link')).toBeNull();
+});

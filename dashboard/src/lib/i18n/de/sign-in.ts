@@ -8,6 +8,7 @@ export const signIn = {
   'sign_in.code': 'Code der Authenticator-App',
   'sign_in.code.hint': 'Sechs Ziffern, oder einer der Wiederherstellungscodes.',
   'sign_in.submit': 'Anmelden',
+  'sign_in.oidc': 'Mit deinem Identitätsanbieter anmelden',
   'sign_in.busy': 'Wird angemeldet…',
   'sign_in.ended': 'Bitte anmelden, um zu dieser Seite zu kommen.',
 };

@@ -8,6 +8,7 @@ export const signIn = {
   'sign_in.code': 'Code of the authenticator app',
   'sign_in.code.hint': 'Six digits, or one of your recovery codes.',
   'sign_in.submit': 'Sign in',
+  'sign_in.oidc': 'Sign in with your identity provider',
   'sign_in.busy': 'Signing in…',
   'sign_in.ended': 'Sign in to get to that page.',
 } as const;
