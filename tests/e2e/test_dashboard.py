@@ -104,6 +104,7 @@ async def test_a_person_signs_in_and_every_page_opens_clean(desk: Desk) -> None:
         "/analytics": "Response delay by stage",
         "/providers": "Speech recognition",
         "/providers/stt:scripted": "What it can do",
+        "/privacy": "365 days",
         "/users": VIEWER,
         "/users/user_vera": "Turn away",
         "/roles": "Built in",

@@ -10,11 +10,11 @@ const caller = (...scopes: string[]): Caller => ({
 
 it('offers what the scopes open, and nothing to nobody', () => {
   const labels = offered(ENTRIES, caller('talk', 'documents:read')).map((entry) => entry.label);
-  expect(labels).toEqual(['nav.talk', 'documents.title']);
+  expect(labels).toEqual(['nav.talk', 'documents.title', 'collections.title']);
   expect(offered(ENTRIES, null)).toEqual([]);
 });
 
 it('begins at the first page of its own', () => {
   expect(startOf(ENTRIES, caller('talk', 'documents:read'))).toBe('/talk');
-  expect(startOf(ENTRIES, caller('privacy:write'))).toBeNull();
+  expect(startOf(ENTRIES, caller('pii:reveal'))).toBeNull();
 });

@@ -37,6 +37,7 @@ export const ENTRIES: readonly Entry[] = [
   { to: '/health', label: 'health.title', icon: 'health', scope: 'metrics:read', group: 'run' },
   { to: '/analytics', label: 'analytics.title', icon: 'analytics', scope: 'metrics:read', group: 'run' },
   { to: '/providers', label: 'providers.title', icon: 'providers', scope: 'settings:read', group: 'run' },
+  { to: '/privacy', label: 'privacy.title', icon: 'audit', scope: 'privacy:write', group: 'run' },
 ];
 
 /** The entries that lead the caller to something, in their order. */

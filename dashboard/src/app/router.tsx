@@ -11,6 +11,7 @@ import { conversationRoutes } from '@/features/conversations/routes';
 import { documentRoutes } from '@/features/documents/routes';
 import { healthRoutes } from '@/features/health/routes';
 import { keyRoutes } from '@/features/keys/routes';
+import { privacyRoutes } from '@/features/privacy/routes';
 import { providerRoutes } from '@/features/providers/routes';
 import { signInRoute } from '@/features/sign-in/routes';
 import { talkRoutes } from '@/features/talk/routes';
@@ -56,6 +57,7 @@ const routeTree = rootRoute
         ...healthRoutes,
         ...conversationRoutes,
         ...documentRoutes,
+        ...privacyRoutes,
         ...collectionRoutes,
         ...providerRoutes,
         ...analyticsRoutes,

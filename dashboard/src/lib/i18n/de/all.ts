@@ -12,6 +12,7 @@ import { documents } from './documents';
 import { errors } from './errors';
 import { health } from './health';
 import { keys } from './keys';
+import { privacy } from './privacy';
 import { providers } from './providers';
 import { scopes } from './scopes';
 import { signIn } from './sign-in';
@@ -35,4 +36,5 @@ export const de: Messages = {
   ...audit,
   ...providers,
   ...collections,
+  ...privacy,
 };

@@ -11,6 +11,7 @@ import { documents } from './documents';
 import { errors } from './errors';
 import { health } from './health';
 import { keys } from './keys';
+import { privacy } from './privacy';
 import { providers } from './providers';
 import { scopes } from './scopes';
 import { signIn } from './sign-in';
@@ -34,4 +35,5 @@ export const en = {
   ...audit,
   ...providers,
   ...collections,
+  ...privacy,
 } as const;
