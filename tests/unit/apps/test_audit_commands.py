@@ -111,6 +111,10 @@ def test_keys_are_rotated_and_destroyed(
         finally:
             await store.close()
 
+    for none in (["rotate"], ["destroy", "--yes", "ten_none"]):
+        assert run(["encryption", *none, "--tenant", "ten_none", "--data-dir", str(folder), "--json"]) == 2
+        assert json.loads(capsys.readouterr().out)["error"]["code"] == "tenant_not_found"
+    assert not (folder / "keyring" / "ten_none").exists()
     assert run(["encryption", "rotate", "--data-dir", str(folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rewrapped"] == 2
     assert asyncio.run(read()) == (TURN,)

@@ -32,7 +32,7 @@ def with_store(settings: Settings, use: Callable[[Store], Awaitable[T]], *, tena
         store: Store = await opened("store", settings.url("store"), clock=clock, keys=keys)
         try:
             await store.migrate()
-            await _check(store, tenant_id)
+            await check_tenant(store, tenant_id)
             return await use(store)
         finally:
             await store.close()
@@ -42,8 +42,8 @@ def with_store(settings: Settings, use: Callable[[Store], Awaitable[T]], *, tena
     return run(work())
 
 
-async def _check(store: Store, tenant_id: str) -> None:
-    """The first start makes the default organisation; commands may come before it."""
+async def check_tenant(store: Store, tenant_id: str) -> None:
+    """Raises NotFound `tenant_not_found`. The first start makes the default organisation; commands may come before it."""
     if tenant_id != DEFAULT_TENANT_ID and all(one.tenant_id != tenant_id for one in await store.directory.tenants()):
         raise NotFound(
             "tenant_not_found", f"there is no organisation {tenant_id}; see voiceagent tenants list", param="--tenant"
