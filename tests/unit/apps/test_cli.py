@@ -80,6 +80,11 @@ def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
             2,
             "no organisation ten_none",
         ),
+        (
+            ["up", "--data-dir", "data", "--set", "llm.url=scripted://", "--set", "hooks.file=no.json"],
+            2,
+            "no.json cannot be read",
+        ),
         (["tenants", "add", "acme", "Acme"], 2, "bad_tenant_id"),
         (
             ["providers", "add", "openai+https://x.example/v1?model=m", "--key-env", "NOT_SET"],
