@@ -65,6 +65,14 @@ async def test_a_batch_of_files_is_put_in_and_followed(kit: DocumentsKit, http: 
     }  # fmt: skip
 
 
+async def test_a_store_of_files_that_are_not_there_is_not_made(http: httpx.AsyncClient) -> None:
+    known = await file(http, "a.txt", "The door code is one.")
+    before = (await http.get("/v1/vector_stores")).json()["data"]
+    answer = await http.post("/v1/vector_stores", json={"name": "Half", "file_ids": [known, "doc_none"]})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "document_not_found")
+    assert (await http.get("/v1/vector_stores")).json()["data"] == before
+
+
 async def test_a_batch_is_whole_or_refused_and_belongs_to_one_store_and_tenant(
     kit: DocumentsKit, http: httpx.AsyncClient
 ) -> None:

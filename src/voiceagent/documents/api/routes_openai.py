@@ -144,6 +144,8 @@ async def delete_file(file_id: str, caller: Writer, service: Service) -> Json:
 @once()
 async def create_store(wanted: StoreWanted, caller: Writer, service: Service) -> Json:
     """Make a vector store, with files in it if any are named."""
+    for file_id in wanted.file_ids:
+        await service.get(caller, file_id)  # before: who is refused finds no store that is half filled
     made = Collection(new_id("col"), wanted.name, datetime.now(UTC))
     await service.put_collection(caller, made, is_new=True)
     for file_id in wanted.file_ids:
