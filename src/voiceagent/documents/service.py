@@ -12,6 +12,7 @@ from typing import IO
 import structlog
 
 from voiceagent.documents.access.counts import Counts
+from voiceagent.documents.access.readers import refuse_unknown
 from voiceagent.documents.access.rights import may_read, no_collection, readable, readable_of, readable_page, searchable
 from voiceagent.documents.formats import HEAD_BYTES, format_of
 from voiceagent.documents.jobs.orders import erase_job, ingest_job
@@ -86,7 +87,7 @@ class DocumentService:
     async def add(self, principal: Principal, upload: Upload) -> Document:
         """Take in a file; it is durable when this returns, and read later. The same bytes under the same name are the same document.
 
-        Raises Unsupported `type_mismatch` or `unsupported_type`, TooLarge `file_too_large`, InvalidInput `empty_file` or `bad_file_name`,
+        Raises Unsupported `type_mismatch` or `unsupported_type`, TooLarge `file_too_large`, InvalidInput `empty_file`, `bad_file_name` or `unknown_reader`,
         NotFound `collection_not_found` or `document_not_found`, Conflict `too_many_documents` or `document_space_used`, StorageFull `storage_full`.
         """
         file_name = _checked_name(upload.file_name)
@@ -240,13 +241,18 @@ class DocumentService:
             return await searchable(work, principal, only)
 
     async def put_collection(self, principal: Principal, collection: Collection, *, is_new: bool) -> Collection:
-        """Make or change a collection. Raises NotFound `collection_not_found` when it is to be changed and not readable."""
+        """Make or change a collection.
+
+        Raises NotFound `collection_not_found` when it is to be changed and not readable, InvalidInput `unknown_reader`.
+        """
+        kept, now = frozenset[str](), self._parts.clock.now()
         async with self._parts.store.begin(principal.tenant_id) as work:
             if not is_new:
                 known = await work.collections.get(collection.collection_id)
                 if not may_search(principal, known):
                     raise no_collection()
-                collection = replace(collection, created_at=known.created_at)
+                collection, kept = replace(collection, created_at=known.created_at), known.reader_ids
+            await refuse_unknown(work, principal, collection.reader_ids, kept=kept, now=now)
             await work.collections.put(collection)
             await work.audit.append(self._deed(principal, "collection_changed", collection.collection_id))
         return collection
@@ -284,6 +290,8 @@ class DocumentService:
         async with self._parts.store.begin(principal.tenant_id, read_only=True) as work:
             await searchable(work, principal, document.collection_id)
             before = await readable(work, principal, upload.replaces) if upload.replaces else None
+            kept = frozenset[str]() if before is None else before.reader_ids
+            await refuse_unknown(work, principal, upload.reader_ids, kept=kept, now=document.created_at)
             for found in await work.documents.by_sha256(document.blob_sha256):
                 same_place = (found.collection_id, found.file_name) == (document.collection_id, document.file_name)
                 same_rights = found.reader_ids == upload.reader_ids and may_read(principal, found)
