@@ -25,7 +25,6 @@ from voiceagent.ports.store import Store
 from voiceagent.ports.vectors import VectorStore
 
 INGEST, ERASE = "document_ingest", "document_erase"
-DEFAULT_COLLECTION_ID = "col_default"
 KINDS_SETTING = "document_kinds"
 MODEL_KEY, FORMAT_KEY, ATTRIBUTES_KEY = "embedding_model", "format", "attributes"
 PASSWORD_TTL_S = 3_600.0

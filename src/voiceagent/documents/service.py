@@ -18,7 +18,6 @@ from voiceagent.documents.formats import HEAD_BYTES, format_of
 from voiceagent.documents.jobs.orders import erase_job, ingest_job
 from voiceagent.documents.parsed import ParsedDocument
 from voiceagent.documents.parts import (
-    DEFAULT_COLLECTION_ID,
     FORMAT_KEY,
     KINDS_SETTING,
     PASSWORD_TTL_S,
@@ -35,6 +34,7 @@ from voiceagent.documents.parts import (
 from voiceagent.documents.search import Searcher
 from voiceagent.domain.audit import AuditEntry
 from voiceagent.domain.document import (
+    DEFAULT_COLLECTION_ID,
     READERS_KEY,
     Collection,
     Document,

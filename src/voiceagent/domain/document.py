@@ -11,6 +11,8 @@ from voiceagent.domain.paging import Place
 
 DocumentState = Literal["queued", "parsing", "embedding", "ready", "failed"]
 
+DEFAULT_COLLECTION_ID = "col_default"
+"""The collection that every organisation has; it is stored when the first document comes."""
 READERS_KEY = "reader_ids"
 """Under it a document's metadata lists who alone may read it."""
 

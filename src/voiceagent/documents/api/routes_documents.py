@@ -19,9 +19,8 @@ from voiceagent.documents.api.shapes import (
     service_of,
 )
 from voiceagent.documents.kinds.examples import EXAMPLES
-from voiceagent.documents.parts import DEFAULT_COLLECTION_ID
 from voiceagent.documents.service import DocumentService, Upload
-from voiceagent.domain.document import DocumentState, Narrowed, Page, boxes_between
+from voiceagent.domain.document import DEFAULT_COLLECTION_ID, DocumentState, Narrowed, Page, boxes_between
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import InvalidInput, NotFound
 from voiceagent.web.answers.paging import Before

@@ -14,9 +14,9 @@ from starlette.responses import Response
 from voiceagent.documents.api.attributes import attributes_of, checked, filter_of, narrowing
 from voiceagent.documents.api.routes_documents import UPLOAD_BODY_BYTES, get_content, pieces_of
 from voiceagent.documents.api.shapes import service_of
-from voiceagent.documents.parts import DEFAULT_COLLECTION_ID
 from voiceagent.documents.service import DocumentService, Upload
 from voiceagent.domain.document import (
+    DEFAULT_COLLECTION_ID,
     Collection,
     Document,
     DocumentState,
