@@ -21,6 +21,7 @@ from voiceagent.documents.parts import (
     FORMAT_KEY,
     KINDS_SETTING,
     PASSWORD_TTL_S,
+    PURPOSE_KEY,
     Copies,
     DocumentParts,
     file_blob,
@@ -62,7 +63,10 @@ _SPOOL_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file as it comes in. replaces: the document of which it is a new version.  password: of an encrypted file."""
+    """A file as it comes in. replaces: the document of which it is a new version.  password: of an encrypted file.
+
+    purpose: what OpenAI's clients say it is for, "" where nobody says.
+    """
 
     file_name: str
     media_type: str
@@ -71,6 +75,7 @@ class Upload:
     replaces: str | None = None
     password: str = ""
     reader_ids: frozenset[str] = field(default_factory=frozenset)
+    purpose: str = ""
 
 
 class DocumentService:
@@ -106,7 +111,7 @@ class DocumentService:
                 state="queued",
                 created_at=now,
                 updated_at=now,
-                metadata={FORMAT_KEY: file_format.name, READERS_KEY: sorted(upload.reader_ids)},
+                metadata=_told(file_format.name, upload),
                 uploaded_by=principal.subject,
             )
             known, document = await self._placed(principal, document, upload)
@@ -344,6 +349,12 @@ async def erase(parts: Copies, tenant_id: str, document_id: str) -> None:
         for name in names:
             await parts.blobs.delete(name)
     await parts.cache.delete(password_key(tenant_id, document_id))
+
+
+def _told(format_name: str, upload: Upload) -> dict[str, object]:
+    """What is known of a file before it is read."""
+    told: dict[str, object] = {FORMAT_KEY: format_name, READERS_KEY: sorted(upload.reader_ids)}
+    return told | ({PURPOSE_KEY: upload.purpose} if upload.purpose else {})
 
 
 def _checked_name(name: str) -> str:

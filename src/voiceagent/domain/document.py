@@ -69,12 +69,16 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """Which documents are listed; None: any. states: those in one of them.  is_open: as in Tally."""
+    """Which documents are listed; None: any. states: those in one of them.  is_open: as in Tally.
+
+    oldest_first: the list is turned round; a page then follows on the place before it all the same.
+    """
 
     collection_id: str | None = None
     kind: str | None = None
     states: tuple[DocumentState, ...] | None = None
     is_open: bool | None = None
+    oldest_first: bool = False
 
 
 ALL = Narrowed()
