@@ -92,7 +92,7 @@ def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
             "NOT_SET: the variable",
         ),
         (["tenants", "add", "ten_acme", "\x1b[2J"], 2, "printable"),
-        (["audit", "verify", "--data-dir", "."], 2, "audit-anchors.jsonl: No such file"),
+        (["audit", "verify", "--data-dir", "."], 2, "there is no installation at"),
         (["backup", "list", "--data-dir", "data"], 2, "data/backup.key"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

@@ -13,6 +13,7 @@ from voiceagent.adapters.anchors.lines import Reading
 from voiceagent.apps.build import opened
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
 from voiceagent.apps.commands.outcome import OK, REFUSED, err, listing, out, plain, print_json, run
+from voiceagent.apps.commands.stores import check_installed
 from voiceagent.apps.custody.signing import audit_signer
 from voiceagent.apps.custody.verification import TenantReport
 from voiceagent.apps.custody.verification import verify as verified
@@ -43,6 +44,8 @@ def verify(
 ) -> int:
     """Check every record against its chain and its signed anchors. Names the first bad record and exits with 4 when there is one."""
     settings = settled(loaded(config, sets, data_dir).settings)
+    if not (public_key and database):
+        run(check_installed(settings))
     key = _checked_key(public_key) if public_key else audit_signer(settings).public_hex
     reading = read_anchors(anchors or anchors_path(settings.url("anchors")), key)
     url = _existing(database) if database else settings.url("store")
@@ -61,7 +64,9 @@ def key(
     config: ConfigOption = None, sets: SetOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
 ) -> None:
     """Print the public key of the anchors. Keep it where who can change the data folder cannot change it."""
-    public_hex = audit_signer(settled(loaded(config, sets, data_dir).settings)).public_hex
+    settings = settled(loaded(config, sets, data_dir).settings)
+    run(check_installed(settings))
+    public_hex = audit_signer(settings).public_hex
     if as_json:
         print_json({"public_key": public_hex})
     else:

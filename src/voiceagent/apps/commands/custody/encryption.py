@@ -11,7 +11,7 @@ import typer
 from voiceagent.apps.build import opened
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
 from voiceagent.apps.commands.outcome import out, print_json, run
-from voiceagent.apps.commands.stores import check_tenant
+from voiceagent.apps.commands.stores import check_installed, check_tenant
 from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.custody.rotation import rotate
 from voiceagent.apps.custody.rotation import rotate_root as rotate_root_key
@@ -171,6 +171,7 @@ async def _note(store: Store, tenant: str, action: str, count: int | None, objec
 
 def _with_keys(settings: Settings, use: Use[T]) -> T:
     async def work() -> T:
+        await check_installed(settings)
         clock = SystemClock()
         keys = await open_keys(settings, clock, make=False)
         if keys is None:
