@@ -18,6 +18,7 @@ from voiceagent.apps.custody.signing import audit_signer
 from voiceagent.apps.custody.verification import TenantReport
 from voiceagent.apps.custody.verification import verify as verified
 from voiceagent.domain.trail.check import Anchor
+from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.errors import InvalidInput
 from voiceagent.ports.store import Store
 
@@ -42,7 +43,7 @@ def verify(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Check every record against its chain and its signed anchors. Names the first bad record and exits with 4 when there is one."""
+    """Check every record against its chain and its signed anchors. Exits with 4 when a record is bad, named, or anchors are missing."""
     settings = settled(loaded(config, sets, data_dir).settings)
     if not (public_key and database):
         run(check_installed(settings))
@@ -50,12 +51,21 @@ def verify(
     reading = read_anchors(anchors or anchors_path(settings.url("anchors")), key)
     url = _existing(database) if database else settings.url("store")
     reports = run(_verified(url, reading.anchors))
-    is_good = reading.bad_line is None and not any(report.finding for report in reports)
+    is_none_kept = not reading.anchors and (
+        anchors is not None or not reading.starts
+    )  # a writer begins with a line of its own
+    now = None if database or anchors else SystemClock().now()
+    lacking = [
+        one.tenant_id
+        for one in reports
+        if one.lacks_anchors(now) or (is_none_kept and one.unanchored and not one.finding)
+    ]
+    is_good = reading.bad_line is None and not lacking and not any(report.finding for report in reports)
     if as_json:
-        tenants = [asdict(report) for report in reports]
+        tenants = [asdict(report) | {"anchors_missing": report.tenant_id in lacking} for report in reports]
         print_json({"good": is_good, "bad_anchor_line": reading.bad_line, "starts": reading.starts, "tenants": tenants})
     else:
-        _tell(reading, reports)
+        _tell(reading, reports, lacking)
     return OK if is_good else REFUSED
 
 
@@ -97,11 +107,19 @@ def _checked_key(public_key: str) -> str:
     return public_key.lower()
 
 
-def _tell(reading: Reading, reports: tuple[TenantReport, ...]) -> None:
-    table = listing("organisation", "records", "anchored up to", "verdict")
+def _tell(reading: Reading, reports: tuple[TenantReport, ...], lacking: list[str]) -> None:
+    table = listing("organisation", "records", "anchored up to", "without anchor", "verdict")
     for report in reports:
-        verdict = f"record {report.finding.sequence} is {report.finding.what}" if report.finding else "good"
-        table.add_row(plain(report.tenant_id), str(report.records), str(report.anchored), verdict.replace("_", " "))
+        verdict = "anchors are missing" if report.tenant_id in lacking else "good"
+        if report.finding:
+            verdict = f"record {report.finding.sequence} is {report.finding.what}"
+        counts = map(str, (report.records, report.anchored, report.unanchored))
+        table.add_row(plain(report.tenant_id), *counts, verdict.replace("_", " "))
     out.print(table)
+    if lacking:
+        err.print(
+            "what no anchor covers may have been rewritten: is this the whole file of the anchors? What was written while the platform "
+            "was stopped is anchored within a minute of its next start"
+        )
     if reading.bad_line is not None:
         err.print(f"line {reading.bad_line} of the anchors is not what was written; nothing after it counts")
