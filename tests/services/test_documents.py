@@ -95,6 +95,22 @@ async def test_a_new_version_replaces_the_old_one_and_leaves_no_copy(kit: Docume
     assert len(names) == 2 and all(".2." in name for name in names)
 
 
+async def test_a_new_version_is_read_by_those_who_read_the_one_before_unless_it_is_told(
+    kit: DocumentsKit, http: httpx.AsyncClient
+) -> None:
+    alone = {"reader_ids": "usr_owner"}
+    made = (await http.post("/api/v1/documents", files={"file": ("a.txt", LEAVE)}, data=alone)).json()
+    version = {"document_id": made["document_id"]}
+    again = await http.post("/api/v1/documents", files={"file": ("a.txt", STEAM)}, data=version)
+    assert (again.json()["version"], again.json()["reader_ids"]) == (2, ["usr_owner"])
+    await kit.work()
+    assert await found(kit, "steam", COLLEAGUE) == []
+    opened = await http.post("/api/v1/documents", files={"file": ("a.txt", LEAVE)}, data=version | {"reader_ids": ""})
+    assert (opened.json()["version"], opened.json()["reader_ids"]) == (3, [])
+    await kit.work()
+    assert await found(kit, "annual leave", COLLEAGUE) == [made["document_id"]]
+
+
 async def test_delete_removes_every_copy(kit: DocumentsKit) -> None:
     document = await kit.ready("a.txt", LEAVE)
     await kit.service.delete(OWNER, document.document_id)

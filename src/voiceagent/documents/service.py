@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import IO
 
@@ -65,6 +65,7 @@ _SPOOL_BYTES = 1024 * 1024
 class Upload:
     """A file as it comes in. replaces: the document of which it is a new version.  password: of an encrypted file.
 
+    reader_ids: who alone may read it, empty for whoever may read its collection; None: those of the version before, if any.
     purpose: what OpenAI's clients say it is for, "" where nobody says.
     """
 
@@ -74,7 +75,7 @@ class Upload:
     collection_id: str = DEFAULT_COLLECTION_ID
     replaces: str | None = None
     password: str = ""
-    reader_ids: frozenset[str] = field(default_factory=frozenset)
+    reader_ids: frozenset[str] | None = None
     purpose: str = ""
 
 
@@ -296,10 +297,12 @@ class DocumentService:
             await searchable(work, principal, document.collection_id)
             before = await readable(work, principal, upload.replaces) if upload.replaces else None
             kept = frozenset[str]() if before is None else before.reader_ids
-            await refuse_unknown(work, principal, upload.reader_ids, kept=kept, now=document.created_at)
+            reader_ids = kept if upload.reader_ids is None else upload.reader_ids
+            await refuse_unknown(work, principal, reader_ids, kept=kept, now=document.created_at)
+            document = replace(document, metadata={**document.metadata, READERS_KEY: sorted(reader_ids)})
             for found in await work.documents.by_sha256(document.blob_sha256):
                 same_place = (found.collection_id, found.file_name) == (document.collection_id, document.file_name)
-                same_rights = found.reader_ids == upload.reader_ids and may_read(principal, found)
+                same_rights = found.reader_ids == reader_ids and may_read(principal, found)
                 if same_place and same_rights and upload.replaces in (None, found.document_id):
                     return found, replace(
                         document, document_id=found.document_id, version=found.version, created_at=found.created_at
@@ -353,7 +356,7 @@ async def erase(parts: Copies, tenant_id: str, document_id: str) -> None:
 
 def _told(format_name: str, upload: Upload) -> dict[str, object]:
     """What is known of a file before it is read."""
-    told: dict[str, object] = {FORMAT_KEY: format_name, READERS_KEY: sorted(upload.reader_ids)}
+    told: dict[str, object] = {FORMAT_KEY: format_name}
     return told | ({PURPOSE_KEY: upload.purpose} if upload.purpose else {})
 
 
