@@ -24,8 +24,7 @@ from bench.qa.world import WHOLE, Question, World, articles, data_folder, questi
 
 from voiceagent.adapters.llm.scripted import ScriptedAnswer, ScriptedLlm
 from voiceagent.adapters.vectors.local import LocalVectors
-from voiceagent.documents.parts import DEFAULT_COLLECTION_ID
-from voiceagent.domain.document import Chunk
+from voiceagent.domain.document import DEFAULT_COLLECTION_ID, Chunk
 from voiceagent.domain.reply import ReplyDone, ReplyText
 from voiceagent.engine.reply import EngineService
 from voiceagent.ports.vectors import IndexedChunk, IndexedDocument

@@ -63,6 +63,7 @@ def test_error_codes_are_snake_case() -> None:
 
 def test_the_page_of_settings_is_the_settings() -> None:
     assert page("settings.md") == settings_page(), "write it anew: voiceagent config reference > docs/settings.md"
+    assert not re.search(r"^ {4}", settings_page(), re.MULTILINE), "a paragraph would be shown as code"
 
 
 def test_every_metric_is_documented() -> None:

@@ -564,6 +564,14 @@ async def test_documents_of_the_very_same_moment_are_all_paged_once(store: Store
                 ):
                     paged += found
                 assert tuple(paged) == whole
+                turned: list[Document] = []
+                while found := await unit.documents.page(
+                    before=turned[-1].place if turned else None,
+                    limit=limit,
+                    wanted=dataclasses.replace(wanted, oldest_first=True),
+                ):
+                    turned += found
+                assert tuple(turned) == whole[::-1]
         assert await unit.documents.page(before=(START, ""), limit=9) == (older,), "by the moment alone: before it"
 
 

@@ -32,7 +32,7 @@ from voiceagent.documents.server import create_documents
 from voiceagent.documents.service import DocumentService, Upload
 from voiceagent.documents.worker import DocumentWorker
 from voiceagent.domain.document import ALL, Collection, SearchQuery
-from voiceagent.domain.identity import Principal
+from voiceagent.domain.identity import ApiKey, Principal, User
 from voiceagent.kit.errors import (
     Conflict,
     InvalidInput,
@@ -93,6 +93,22 @@ async def test_a_new_version_replaces_the_old_one_and_leaves_no_copy(kit: Docume
     assert "steam" in (await kit.service.text(OWNER, first.document_id)).text
     names = [name async for name in kit.parts.blobs.names("ten_a/")]
     assert len(names) == 2 and all(".2." in name for name in names)
+
+
+async def test_a_new_version_is_read_by_those_who_read_the_one_before_unless_it_is_told(
+    kit: DocumentsKit, http: httpx.AsyncClient
+) -> None:
+    alone = {"reader_ids": "usr_owner"}
+    made = (await http.post("/api/v1/documents", files={"file": ("a.txt", LEAVE)}, data=alone)).json()
+    version = {"document_id": made["document_id"]}
+    again = await http.post("/api/v1/documents", files={"file": ("a.txt", STEAM)}, data=version)
+    assert (again.json()["version"], again.json()["reader_ids"]) == (2, ["usr_owner"])
+    await kit.work()
+    assert await found(kit, "steam", COLLEAGUE) == []
+    opened = await http.post("/api/v1/documents", files={"file": ("a.txt", LEAVE)}, data=version | {"reader_ids": ""})
+    assert (opened.json()["version"], opened.json()["reader_ids"]) == (3, [])
+    await kit.work()
+    assert await found(kit, "annual leave", COLLEAGUE) == [made["document_id"]]
 
 
 async def test_delete_removes_every_copy(kit: DocumentsKit) -> None:
@@ -213,6 +229,39 @@ async def test_a_document_is_found_and_seen_by_its_readers_only(kit: DocumentsKi
         await kit.service.get(COLLEAGUE, secret.document_id)
     mine = await kit.ready("secret.txt", LEAVE, COLLEAGUE)
     assert mine.document_id != secret.document_id
+
+
+async def test_nobody_is_named_a_reader_under_whose_id_nobody_calls(kit: DocumentsKit, http: httpx.AsyncClient) -> None:
+    now = kit.parts.clock.now()
+    key = ApiKey("key_bot", "ten_a", "", "bot", "va_bot", "a" * 64, frozenset({"documents:read"}), now)
+    async with kit.parts.store.begin("ten_a") as work:
+        await work.users.add(User("usr_ann", "ten_a", "ann@example.org", "viewer", "", now))
+        await work.keys.add(key)
+        await work.keys.add(replace(key, key_id="key_anns", user_id="usr_ann", secret_sha256="b" * 64))
+        await work.keys.add(replace(key, key_id="key_old", secret_sha256="c" * 64, expires_at=now))
+        await work.keys.add(replace(key, key_id="key_revoked", secret_sha256="d" * 64))
+        await work.keys.revoke("key_revoked", now)
+    async with kit.parts.store.begin("ten_b") as work:
+        await work.users.add(User("usr_theirs", "ten_b", "their@example.org", "viewer", "", now))
+    body: dict[str, object] = {"name": "Few", "reader_ids": ["usr_ann", "key_bot", "usr_owner"]}
+    made = (await http.post("/api/v1/collections", json=body)).json()
+    taken = await http.post("/api/v1/documents", files={"file": ("a.txt", b"Words.")}, data=body)
+    assert taken.json()["reader_ids"] == ["key_bot", "usr_ann", "usr_owner"]
+    for unknown in ("usr_amn", "usr_theirs", "key_anns", "key_old", "key_revoked", "erased", "ann@example.org"):
+        body["reader_ids"] = ["usr_owner", unknown]
+        refused = [
+            await http.post("/api/v1/collections", json=body),
+            await http.put(f"/api/v1/collections/{made['collection_id']}", json=body),
+            await http.post("/api/v1/documents", files={"file": ("b.txt", b"Others.")}, data=body),
+        ]
+        told = [(one.status_code, one.json()["code"], one.json()["param"]) for one in refused]
+        assert told == [(400, "unknown_reader", "reader_ids")] * 3, unknown
+    assert [one["name"] for one in (await http.get("/api/v1/collections")).json()["items"]] == ["Documents", "Few"]
+    async with kit.parts.store.begin("ten_a") as work:
+        await work.keys.revoke("key_bot", now)
+    body = {"name": "Fewer", "reader_ids": ["usr_owner", "key_bot"]}  # who was named before may be gone meanwhile
+    renamed = await http.put(f"/api/v1/collections/{made['collection_id']}", json=body)
+    assert renamed.json() == {**made, "name": "Fewer", "reader_ids": ["key_bot", "usr_owner"]}
 
 
 async def test_tenants_never_meet(kit: DocumentsKit) -> None:

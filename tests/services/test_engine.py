@@ -7,6 +7,7 @@ import json
 import struct
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2 as httpx
@@ -19,6 +20,7 @@ from voiceagent.adapters.cache.memory import open_cache
 from voiceagent.adapters.embed.hashed import open_embed
 from voiceagent.adapters.llm.scripted import ScriptedAnswer
 from voiceagent.domain.conversation import ToolCall
+from voiceagent.domain.document import Collection
 from voiceagent.domain.identity import ROLES, Principal
 from voiceagent.engine.reply import EngineService
 from voiceagent.engine.server import create_engine
@@ -286,6 +288,8 @@ async def test_agents_are_made_read_replaced_and_removed_by_their_tenant_only(
     http: httpx.AsyncClient, kit: EngineKit
 ) -> None:
     assert [a["agent_id"] for a in (await http.get("/api/v1/agents")).json()["agents"]] == ["default"]
+    async with kit.store.begin("ten_a") as work:
+        await work.collections.put(Collection("col_1", "Rules", datetime.now(UTC)))
     made = await http.post("/api/v1/agents", json={"name": "Mia", "collection_ids": ["col_1"]})
     assert made.status_code == 201
     path = f"/api/v1/agents/{made.json()['agent_id']}"
@@ -301,6 +305,25 @@ async def test_agents_are_made_read_replaced_and_removed_by_their_tenant_only(
     async with kit.store.begin("ten_a", read_only=True) as work:
         deeds = [(entry.action, entry.subject) for entry in await work.audit.page(before_id=None, limit=9)]
     assert deeds == [(f"agent_{done}", "usr_owner") for done in ("deleted", "changed", "created")]
+
+
+async def test_an_agent_is_given_no_collection_that_there_is_not_and_no_language_that_is_none(
+    http: httpx.AsyncClient, kit: EngineKit
+) -> None:
+    async with kit.store.begin("ten_a") as work:
+        await work.collections.put(Collection("col_rules", "Rules", datetime.now(UTC)))
+    for known in (["col_rules"], ["col_default"], []):  # the default one is not stored before the first document
+        made = await http.post("/api/v1/agents", json={"collection_ids": known, "language": "de-AT"})
+        assert (made.status_code, made.json()["collection_ids"]) == (201, known)
+    path = f"/api/v1/agents/{made.json()['agent_id']}"
+    for method, at in (("POST", "/api/v1/agents"), ("PUT", path)):
+        unknown = await http.request(method, at, json={"collection_ids": ["col_rules", "col_rulez"]})
+        told = unknown.json()
+        assert (unknown.status_code, told["code"], told["param"]) == (400, "unknown_collection", "collection_ids")
+        for language in ("german", "e", "de_AT", "de AT", "de-"):
+            refused = await http.request(method, at, json={"language": language})
+            assert (refused.status_code, refused.json()["param"]) == (422, "language"), language
+    assert (await http.get(path)).json()["language"] == "de-AT"
 
 
 async def test_an_internal_call_speaks_for_the_caller_of_its_token_whatever_its_body_says(

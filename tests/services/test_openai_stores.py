@@ -65,6 +65,14 @@ async def test_a_batch_of_files_is_put_in_and_followed(kit: DocumentsKit, http: 
     }  # fmt: skip
 
 
+async def test_a_store_of_files_that_are_not_there_is_not_made(http: httpx.AsyncClient) -> None:
+    known = await file(http, "a.txt", "The door code is one.")
+    before = (await http.get("/v1/vector_stores")).json()["data"]
+    answer = await http.post("/v1/vector_stores", json={"name": "Half", "file_ids": [known, "doc_none"]})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "document_not_found")
+    assert (await http.get("/v1/vector_stores")).json()["data"] == before
+
+
 async def test_a_batch_is_whole_or_refused_and_belongs_to_one_store_and_tenant(
     kit: DocumentsKit, http: httpx.AsyncClient
 ) -> None:
@@ -253,6 +261,59 @@ async def test_files_are_listed_page_by_page(http: httpx.AsyncClient) -> None:
     assert (await http.get("/v1/files", params={"after": "doc_none"})).status_code == 404
     none = (await http.get(f"/v1/vector_stores/{into}/files", params={"filter": "completed"})).json()
     assert (none["data"], none["has_more"]) == ([], False)
+
+
+async def test_files_and_stores_are_listed_oldest_first_where_that_is_asked(http: httpx.AsyncClient) -> None:
+    made = [await file(http, f"{number}.txt", f"Note {number}.") for number in range(5)]
+    into = await store(http, file_ids=made)
+    for path in (f"/v1/vector_stores/{into}/files", "/v1/files"):
+        seen, after = [], ""
+        for _ in range(3):
+            page = (await http.get(path, params={"limit": 2, "after": after, "order": "asc"})).json()
+            seen += [one["id"] for one in page["data"]]
+            after = page["last_id"]
+            assert page["has_more"] == (len(seen) < 5), path
+        assert seen == made
+    second = await store(http)
+    stores = (await http.get("/v1/vector_stores", params={"order": "asc"})).json()["data"]
+    assert [one["id"] for one in stores if one["id"] != "col_default"] == [into, second]
+
+
+async def test_files_are_listed_by_the_purpose_they_were_given(kit: DocumentsKit, http: httpx.AsyncClient) -> None:
+    ids: dict[str, list[str]] = {"assistants": [await file(http, "none.txt", "Told nothing.")], "user_data": []}
+    for number in range(4):
+        purpose = ("assistants", "user_data")[number % 2]
+        files = {"file": (f"{number}.txt", f"Note {number}.".encode(), "text/plain")}
+        made = (await http.post("/v1/files", files=files, data={"purpose": purpose})).json()
+        assert made["purpose"] == purpose
+        ids[purpose].append(made["id"])
+    await kit.work()  # what was told of a file stays when it is read
+    for purpose, wanted in {**ids, "batch": []}.items():
+        listed = (await http.get("/v1/files", params={"purpose": purpose, "order": "asc"})).json()
+        assert ([one["id"] for one in listed["data"]], listed["has_more"]) == (wanted, False)
+        assert {one["purpose"] for one in listed["data"]} <= {purpose}
+    first = (await http.get("/v1/files", params={"purpose": "user_data", "limit": 1})).json()
+    assert ([one["id"] for one in first["data"]], first["has_more"]) == (ids["user_data"][1:], True)
+    rest = (await http.get("/v1/files", params={"purpose": "user_data", "limit": 1, "after": first["last_id"]})).json()
+    assert ([one["id"] for one in rest["data"]], rest["has_more"]) == (ids["user_data"][:1], False)
+
+
+async def test_a_state_or_an_order_that_there_is_not_is_refused(http: httpx.AsyncClient) -> None:
+    into = await store(http, file_ids=[await file(http, "a.txt", "Note.")])
+    batch = (await http.post(f"/v1/vector_stores/{into}/file_batches", json={"file_ids": []})).json()
+    refused = [
+        (f"/v1/vector_stores/{into}/files", "filter", "complete"),
+        (f"/v1/vector_stores/{into}/files", "order", "up"),
+        ("/v1/files", "order", "up"),
+        ("/v1/vector_stores", "order", "up"),
+    ]
+    if "id" in batch:
+        refused.append((f"/v1/vector_stores/{into}/file_batches/{batch['id']}/files", "filter", "done"))
+    for path, name, value in refused:
+        answer = await http.get(path, params={name: value})
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, name), path
+    cancelled = await http.get(f"/v1/vector_stores/{into}/files", params={"filter": "cancelled"})
+    assert cancelled.json()["data"] == []
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import zipfile
@@ -22,22 +23,23 @@ from voiceagent.engine.conversations import ConversationLog
 from voiceagent.engine.privacy import TurnPseudonyms
 from voiceagent.kit.errors import Unavailable
 from voiceagent.kit.ids import new_id
-from voiceagent.rights.holds import Retention
+from voiceagent.rights.holds import Holds, Retention, put_holds
 from voiceagent.rights.routes import privacy_routes
 from voiceagent.rights.worker import RightsWorker
 from voiceagent.web.app import create_app
 
 REVEAL = "/api/v1/privacy/reveal"
+DAYS = Retention()
 BOSS = Principal(TENANT, "usr_boss", ROLES["owner"], "user")
 
 
 @asynccontextmanager
-async def door(home: House, caller: Principal = BOSS) -> AsyncIterator[httpx.AsyncClient]:
+async def door(home: House, caller: Principal = BOSS, default: Retention = DAYS) -> AsyncIterator[httpx.AsyncClient]:
     async def known(_conn: object) -> Principal:
         return caller
 
     app = create_app("documents", title="t", auth=known)
-    app.include_router(privacy_routes(home.rights, Retention(), lambda text: text.replace("4111", "[card]")))
+    app.include_router(privacy_routes(home.rights, default, lambda text: text.replace("4111", "[card]")))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as client,
@@ -127,10 +129,80 @@ async def test_retention_holds_and_approvals_are_set_and_recorded(home: House) -
     assert {"retention_changed", "legal_holds_changed", "retention_approved"} <= set(await actions(home))
 
 
+async def test_classes_that_are_not_named_keep_what_is_in_force(home: House) -> None:
+    path = "/api/v1/privacy/retention"
+    async with door(home, default=Retention(audio_days=14, transcripts_days=90, documents_days=2_000)) as client:
+        named = await client.put(path, json={"audio_days": 10})
+        assert named.json() == {"audio_days": 10, "transcripts_days": 90, "documents_days": 2_000}
+        await client.put(path, json={"transcripts_days": None})
+        await client.put(path, json={"documents_days": 3_000})
+        assert (await client.get(path)).json() == {
+            "audio_days": 10, "transcripts_days": None, "documents_days": 3_000,
+        }  # fmt: skip
+    async with home.parts.store.begin(TENANT, read_only=True) as work:
+        told = [one.data for one in await work.audit.page(before_id=None, limit=3)]
+    assert told == [{"documents_days": 3_000}, {"transcripts_days": None}, {"audio_days": 10}]
+
+
+async def test_what_an_organisation_never_named_follows_the_settings(home: House) -> None:
+    async with door(home, default=Retention(transcripts_days=90)) as client:
+        await client.put("/api/v1/privacy/retention", json={"audio_days": 10})
+    async with door(home, default=Retention(transcripts_days=60)) as client:
+        assert (await client.get("/api/v1/privacy/retention")).json()["transcripts_days"] == 60
+
+
+async def test_one_person_is_held_and_released_and_the_other_holds_stay(home: House) -> None:
+    ann, bob = await home.person(email="ann@example.org"), await home.person()
+    names = {one: home.rights.names.of(TENANT, one.subject) for one in (ann, bob)}
+    path = "/api/v1/privacy/holds/subjects"
+    async with door(home) as client:
+        await client.put("/api/v1/privacy/holds", json={"subjects": [bob.subject]})
+        for _ in range(2):  # again changes and records nothing
+            held = await client.post(path, json={"subject": "ann@example.org"})
+            assert (held.status_code, held.json()["name"]) == (200, names[ann])
+            assert held.json()["names"] == sorted(names.values())
+        for _ in range(2):
+            freed = await client.request("DELETE", path, json={"subject": ann.subject})
+            assert freed.json() == {"everything": False, "name": names[ann], "names": [names[bob]]}
+        by_name = await client.request("DELETE", path, json={"subject": names[bob]})
+        assert by_name.json()["names"] == []
+        for method in ("POST", "DELETE"):
+            missing = await client.request(method, path, json={"subject": "usr_nobody"})
+            assert (missing.status_code, missing.json()["code"]) == (404, "subject_not_found")
+    async with home.parts.store.begin(TENANT, read_only=True) as work:
+        told = [(one.object_id, one.data) for one in await work.audit.page(before_id=None, limit=9)]
+    assert told[:-1] == [(names[bob], {"held": False}), (names[ann], {"held": False}), (names[ann], {"held": True})]
+
+
+async def test_a_hold_of_somebody_who_is_not_known_any_more_is_released_by_the_old_id(home: House) -> None:
+    gone = home.rights.names.of(TENANT, "usr_gone")
+    async with home.parts.store.begin(TENANT) as work:
+        await put_holds(work, Holds(everything=True, names=frozenset({gone})))
+    async with door(home) as client:
+        freed = await client.request("DELETE", "/api/v1/privacy/holds/subjects", json={"subject": "usr_gone"})
+    assert freed.json() == {"everything": True, "name": gone, "names": []}
+
+
+async def test_holds_added_at_the_same_time_are_all_kept(home: House) -> None:
+    people = [await home.person() for _ in range(4)]
+    async with door(home) as client:
+        path = "/api/v1/privacy/holds/subjects"
+        await asyncio.gather(*(client.post(path, json={"subject": one.subject}) for one in people))
+        shown = (await client.get("/api/v1/privacy/holds")).json()["names"]
+    assert shown == sorted(home.rights.names.of(TENANT, one.subject) for one in people)
+
+
 @pytest.mark.parametrize("role", ["operator", "analyst", "viewer"])
 async def test_others_may_not(home: House, role: str) -> None:
     async with door(home, Principal(TENANT, "usr_x", ROLES[role], "user")) as client:
-        for method, path in (("POST", "erasures"), ("GET", "erasures"), ("POST", "exports"), ("GET", "holds")):
+        for method, path in (
+            ("POST", "erasures"),
+            ("GET", "erasures"),
+            ("POST", "exports"),
+            ("GET", "holds"),
+            ("POST", "holds/subjects"),
+            ("DELETE", "holds/subjects"),
+        ):
             answer = await client.request(method, f"/api/v1/privacy/{path}", json={"subject": "usr_y"})
             assert answer.status_code == 403, path
 

@@ -86,8 +86,10 @@ def hooks(settings: Settings) -> Hooks:
         raw = Path(wanted.file).expanduser().read_bytes() if wanted.file else b'{"rules":[]}'
         found = {one.name: one for one in entry_points(group="voiceagent.hooks") if one.name in wanted.plugins}
         plugins = tuple((name, found[name].load()) for name in wanted.plugins)
-    except (OSError, KeyError, ImportError, AttributeError) as error:
-        raise Misconfigured("bad_hook", "hooks: the file cannot be read, or a plugin is not installed") from error
+    except OSError as error:
+        raise Misconfigured("bad_hook", f"hooks.file: {wanted.file} cannot be read: {error.strerror}") from error
+    except (KeyError, ImportError, AttributeError) as error:
+        raise Misconfigured("bad_hook", f"hooks.plugins: {error} is not installed, or cannot be loaded") from error
     rules = read_rules(raw, (row.path for row in FORWARDED))
     return Hooks(rules, masked, plugins, wanted.budget_ms / 1000)
 

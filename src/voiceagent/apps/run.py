@@ -157,6 +157,21 @@ async def data_folder(folder: Path, name: str) -> AsyncIterator[Path]:
         os.close(lock)
 
 
+def own_folder(folder: Path) -> Path:
+    """The data folder, made for this user alone where it is not there yet. Raises Misconfigured `data_dir_not_writable`."""
+    folder = folder.expanduser()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    return folder
+
+
+def _unwritable(folder: Path, error: OSError) -> Misconfigured:
+    message = f"the data folder {folder} cannot be written ({error.strerror}); choose another with --data-dir"
+    return Misconfigured("data_dir_not_writable", message)
+
+
 def _locked(folder: Path, name: str) -> int:
     folder = folder.expanduser()
     try:
@@ -168,8 +183,7 @@ def _locked(folder: Path, name: str) -> int:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise _full(folder, 0) from error
-        message = f"the data folder {folder} cannot be written ({error.strerror}); choose another with --data-dir"
-        raise Misconfigured("data_dir_not_writable", message) from error
+        raise _unwritable(folder, error) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -15,6 +15,7 @@ from voiceagent.documents.parts import (
     FORMAT_KEY,
     KINDS_SETTING,
     MODEL_KEY,
+    PURPOSE_KEY,
     DocumentParts,
     file_blob,
     own_kinds,
@@ -38,7 +39,7 @@ _TEXT = Offload("document-text", threads=4, queue=256)
 _BATCH = 64
 _LEAD_CHUNKS = 3
 _PARSED_SHARE = 0.15
-_KEPT_METADATA = (FORMAT_KEY, READERS_KEY, ATTRIBUTES_KEY)
+_KEPT_METADATA = (FORMAT_KEY, READERS_KEY, ATTRIBUTES_KEY, PURPOSE_KEY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,8 @@ from voiceagent.ports.store import Store
 from voiceagent.ports.vectors import VectorStore
 
 INGEST, ERASE = "document_ingest", "document_erase"
-DEFAULT_COLLECTION_ID = "col_default"
 KINDS_SETTING = "document_kinds"
-MODEL_KEY, FORMAT_KEY, ATTRIBUTES_KEY = "embedding_model", "format", "attributes"
+MODEL_KEY, FORMAT_KEY, ATTRIBUTES_KEY, PURPOSE_KEY = "embedding_model", "format", "attributes", "purpose"
 PASSWORD_TTL_S = 3_600.0
 
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import IO
 
 import structlog
 
 from voiceagent.documents.access.counts import Counts
+from voiceagent.documents.access.readers import refuse_unknown
 from voiceagent.documents.access.rights import may_read, no_collection, readable, readable_of, readable_page, searchable
 from voiceagent.documents.formats import HEAD_BYTES, format_of
 from voiceagent.documents.jobs.orders import erase_job, ingest_job
 from voiceagent.documents.parsed import ParsedDocument
 from voiceagent.documents.parts import (
-    DEFAULT_COLLECTION_ID,
     FORMAT_KEY,
     KINDS_SETTING,
     PASSWORD_TTL_S,
+    PURPOSE_KEY,
     Copies,
     DocumentParts,
     file_blob,
@@ -34,6 +35,7 @@ from voiceagent.documents.parts import (
 from voiceagent.documents.search import Searcher
 from voiceagent.domain.audit import AuditEntry
 from voiceagent.domain.document import (
+    DEFAULT_COLLECTION_ID,
     READERS_KEY,
     Collection,
     Document,
@@ -61,7 +63,11 @@ _SPOOL_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file as it comes in. replaces: the document of which it is a new version.  password: of an encrypted file."""
+    """A file as it comes in. replaces: the document of which it is a new version.  password: of an encrypted file.
+
+    reader_ids: who alone may read it, empty for whoever may read its collection; None: those of the version before, if any.
+    purpose: what OpenAI's clients say it is for, "" where nobody says.
+    """
 
     file_name: str
     media_type: str
@@ -69,7 +75,8 @@ class Upload:
     collection_id: str = DEFAULT_COLLECTION_ID
     replaces: str | None = None
     password: str = ""
-    reader_ids: frozenset[str] = field(default_factory=frozenset)
+    reader_ids: frozenset[str] | None = None
+    purpose: str = ""
 
 
 class DocumentService:
@@ -86,7 +93,7 @@ class DocumentService:
     async def add(self, principal: Principal, upload: Upload) -> Document:
         """Take in a file; it is durable when this returns, and read later. The same bytes under the same name are the same document.
 
-        Raises Unsupported `type_mismatch` or `unsupported_type`, TooLarge `file_too_large`, InvalidInput `empty_file` or `bad_file_name`,
+        Raises Unsupported `type_mismatch` or `unsupported_type`, TooLarge `file_too_large`, InvalidInput `empty_file`, `bad_file_name` or `unknown_reader`,
         NotFound `collection_not_found` or `document_not_found`, Conflict `too_many_documents` or `document_space_used`, StorageFull `storage_full`.
         """
         file_name = _checked_name(upload.file_name)
@@ -105,7 +112,7 @@ class DocumentService:
                 state="queued",
                 created_at=now,
                 updated_at=now,
-                metadata={FORMAT_KEY: file_format.name, READERS_KEY: sorted(upload.reader_ids)},
+                metadata=_told(file_format.name, upload),
                 uploaded_by=principal.subject,
             )
             known, document = await self._placed(principal, document, upload)
@@ -240,13 +247,18 @@ class DocumentService:
             return await searchable(work, principal, only)
 
     async def put_collection(self, principal: Principal, collection: Collection, *, is_new: bool) -> Collection:
-        """Make or change a collection. Raises NotFound `collection_not_found` when it is to be changed and not readable."""
+        """Make or change a collection.
+
+        Raises NotFound `collection_not_found` when it is to be changed and not readable, InvalidInput `unknown_reader`.
+        """
+        kept, now = frozenset[str](), self._parts.clock.now()
         async with self._parts.store.begin(principal.tenant_id) as work:
             if not is_new:
                 known = await work.collections.get(collection.collection_id)
                 if not may_search(principal, known):
                     raise no_collection()
-                collection = replace(collection, created_at=known.created_at)
+                collection, kept = replace(collection, created_at=known.created_at), known.reader_ids
+            await refuse_unknown(work, principal, collection.reader_ids, kept=kept, now=now)
             await work.collections.put(collection)
             await work.audit.append(self._deed(principal, "collection_changed", collection.collection_id))
         return collection
@@ -284,9 +296,13 @@ class DocumentService:
         async with self._parts.store.begin(principal.tenant_id, read_only=True) as work:
             await searchable(work, principal, document.collection_id)
             before = await readable(work, principal, upload.replaces) if upload.replaces else None
+            kept = frozenset[str]() if before is None else before.reader_ids
+            reader_ids = kept if upload.reader_ids is None else upload.reader_ids
+            await refuse_unknown(work, principal, reader_ids, kept=kept, now=document.created_at)
+            document = replace(document, metadata={**document.metadata, READERS_KEY: sorted(reader_ids)})
             for found in await work.documents.by_sha256(document.blob_sha256):
                 same_place = (found.collection_id, found.file_name) == (document.collection_id, document.file_name)
-                same_rights = found.reader_ids == upload.reader_ids and may_read(principal, found)
+                same_rights = found.reader_ids == reader_ids and may_read(principal, found)
                 if same_place and same_rights and upload.replaces in (None, found.document_id):
                     return found, replace(
                         document, document_id=found.document_id, version=found.version, created_at=found.created_at
@@ -336,6 +352,12 @@ async def erase(parts: Copies, tenant_id: str, document_id: str) -> None:
         for name in names:
             await parts.blobs.delete(name)
     await parts.cache.delete(password_key(tenant_id, document_id))
+
+
+def _told(format_name: str, upload: Upload) -> dict[str, object]:
+    """What is known of a file before it is read."""
+    told: dict[str, object] = {FORMAT_KEY: format_name}
+    return told | ({PURPOSE_KEY: upload.purpose} if upload.purpose else {})
 
 
 def _checked_name(name: str) -> str:

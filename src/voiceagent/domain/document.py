@@ -11,6 +11,8 @@ from voiceagent.domain.paging import Place
 
 DocumentState = Literal["queued", "parsing", "embedding", "ready", "failed"]
 
+DEFAULT_COLLECTION_ID = "col_default"
+"""The collection that every organisation has; it is stored when the first document comes."""
 READERS_KEY = "reader_ids"
 """Under it a document's metadata lists who alone may read it."""
 
@@ -67,12 +69,16 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """Which documents are listed; None: any. states: those in one of them.  is_open: as in Tally."""
+    """Which documents are listed; None: any. states: those in one of them.  is_open: as in Tally.
+
+    oldest_first: the list is turned round; a page then follows on the place before it all the same.
+    """
 
     collection_id: str | None = None
     kind: str | None = None
     states: tuple[DocumentState, ...] | None = None
     is_open: bool | None = None
+    oldest_first: bool = False
 
 
 ALL = Narrowed()

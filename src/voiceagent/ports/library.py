@@ -23,6 +23,8 @@ class DocumentRows(Protocol):
     async def page(self, *, before: Place | None, limit: int, wanted: Narrowed = ALL) -> tuple[Document, ...]:
         """At most `limit` documents that stand before `before`, newest first; of those created at the same moment the higher id first.
 
+        With `wanted.oldest_first` the other way round: those that stand after `before`, the oldest and of one moment the lower id first.
+
         before: the place of the last document of the page before; (moment, "") for those created before that moment.
         """
         ...

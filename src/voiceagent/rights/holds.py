@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,11 +43,16 @@ async def retention_of(work: UnitOfWork, default: Retention) -> Retention:
 
 
 async def put_retention(work: UnitOfWork, retention: Retention) -> None:
-    """Raises InvalidInput `bad_retention`."""
-    days = {name: getattr(retention, name) for name in Retention.__dataclass_fields__}
+    """Replace what the tenant has set. Raises InvalidInput `bad_retention`."""
+    await change_retention(work, {name: getattr(retention, name) for name in Retention.__dataclass_fields__})
+
+
+async def change_retention(work: UnitOfWork, days: Mapping[str, int | None]) -> None:
+    """Set the classes that are named; the others keep what was set, or go on following the default. Raises InvalidInput `bad_retention`."""
     if any(value is not None and not 1 <= value <= MOST_DAYS for value in days.values()):
         raise InvalidInput("bad_retention", f"give 1 to {MOST_DAYS} days, or null for never")
-    await work.settings.put(SETTING, days)
+    told: dict[str, Any] = await work.settings.get(SETTING) or {}
+    await work.settings.put(SETTING, told | dict(days))
 
 
 async def holds_of(work: UnitOfWork) -> Holds:

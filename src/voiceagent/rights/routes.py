@@ -1,4 +1,4 @@
-"""/api/v1/privacy: erasures, exports, retention and legal holds. Everything asks for `privacy:write`, turning pseudonyms back for `pii:reveal`."""
+"""/api/v1/privacy: erasures, exports and retention, beside legal holds. Everything asks for `privacy:write`, turning pseudonyms back for `pii:reveal`."""
 
 from __future__ import annotations
 
@@ -7,41 +7,24 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Query, Request
+from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 
 from voiceagent.domain.erasure import Erasure
-from voiceagent.domain.identity import Principal
 from voiceagent.rights.export import Words, exported
-from voiceagent.rights.holds import (
-    STATE,
-    Holds,
-    Retention,
-    holds_of,
-    put_holds,
-    put_retention,
-    retention_of,
-)
+from voiceagent.rights.holds import STATE, Retention, change_retention, retention_of
 from voiceagent.rights.parts import RightsParts
 from voiceagent.rights.requests import request_erasure, subject_of
 from voiceagent.rights.retention import approved
 from voiceagent.rights.reveal import reveal_routes
+from voiceagent.rights.routes_holds import Guardian, Strict, Subject, hold_routes
 from voiceagent.web.answers.paging import Before, Paged
 from voiceagent.web.app import Router
-from voiceagent.web.auth import require
 from voiceagent.web.deeds import deed
 
-Guardian = Annotated[Principal, Depends(require("privacy:write"))]
-Subject = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Days = Annotated[int | None, Field(ge=1, le=36_500)]
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
-
-
-class Strict(BaseModel):
-    """A body that takes no field but its own."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class ErasureWanted(Strict):
@@ -78,12 +61,20 @@ class ExportWanted(Strict):
     subject: Subject
 
 
-class RetentionBody(Strict):
+class RetentionWanted(Strict):
+    """Days after which each class is removed from now on; null: never.  A class that is not named keeps what is in force."""
+
+    audio_days: Days = Field(default_factory=lambda: None)
+    transcripts_days: Days = Field(default_factory=lambda: None)
+    documents_days: Days = Field(default_factory=lambda: None)
+
+
+class RetentionShown(BaseModel):
     """Days after which each class is removed; null: never."""
 
-    audio_days: Days = 30
-    transcripts_days: Days = 365
-    documents_days: Days = None
+    audio_days: int | None
+    transcripts_days: int | None
+    documents_days: int | None
 
 
 class Approval(Strict):
@@ -93,27 +84,13 @@ class Approval(Strict):
     count: Annotated[int, Field(ge=1, le=10**9)]
 
 
-class HoldsBody(Strict):
-    """everything: nothing of the organisation is removed.  subjects: ids or e-mail addresses of people whose data stays."""
-
-    everything: bool = False
-    subjects: Annotated[list[Subject], Field(max_length=10_000)] = []
-
-
-class HoldsShown(BaseModel):
-    """names: keyed hashes of the people."""
-
-    everything: bool
-    names: list[str]
-
-
 def privacy_routes(parts: RightsParts, default: Retention, words: Words | None = None) -> Router:
     """The routes over `parts`. default: retention where a tenant has set none.  words: what texts in exports go through."""
     router = Router(prefix="/api/v1/privacy", tags=["privacy"])
     _add_erasures(router, parts)
     _add_export(router, parts, words)
     _add_retention(router, parts, default)
-    _add_holds(router, parts)
+    router.include_router(hold_routes(parts), prefix="")
     router.include_router(reveal_routes(parts), prefix="")
     return router
 
@@ -162,18 +139,20 @@ def _add_export(router: Router, parts: RightsParts, words: Words | None) -> None
 
 def _add_retention(router: Router, parts: RightsParts, default: Retention) -> None:
     @router.get("/retention")
-    async def get_retention(caller: Guardian) -> RetentionBody:
+    async def get_retention(caller: Guardian) -> RetentionShown:
         """How long what is kept."""
         async with parts.store.begin(caller.tenant_id, read_only=True) as work:
-            return RetentionBody(**asdict(await retention_of(work, default)))
+            return RetentionShown(**asdict(await retention_of(work, default)))
 
     @router.put("/retention")
-    async def change_retention(wanted: RetentionBody, request: Request, caller: Guardian) -> RetentionBody:
-        """How long what shall be kept. What is due goes within the hour."""
+    async def change_days(wanted: RetentionWanted, request: Request, caller: Guardian) -> RetentionShown:
+        """How long the classes that are named shall be kept. What is due goes within the hour."""
+        days: dict[str, int | None] = wanted.model_dump(exclude_unset=True)
         async with parts.store.begin(caller.tenant_id) as work:
-            await put_retention(work, Retention(**wanted.model_dump()))
-            await work.audit.append(deed(request, "retention_changed", caller.tenant_id, **wanted.model_dump()))
-        return wanted
+            # Recorded first: no two can write the log at a time, so neither change is lost.
+            await work.audit.append(deed(request, "retention_changed", caller.tenant_id, **days))
+            await change_retention(work, days)
+            return RetentionShown(**asdict(await retention_of(work, default)))
 
     @router.post("/retention/approvals", status_code=204)
     async def approve_removal(wanted: Approval, request: Request, caller: Guardian) -> None:
@@ -184,26 +163,6 @@ def _add_retention(router: Router, parts: RightsParts, default: Retention) -> No
             await work.settings.put(STATE, approved(state, wanted.data_class, wanted.count, today))
             data = {"class": wanted.data_class, "count": wanted.count}
             await work.audit.append(deed(request, "retention_approved", caller.tenant_id, **data))
-
-
-def _add_holds(router: Router, parts: RightsParts) -> None:
-    @router.get("/holds")
-    async def get_holds(caller: Guardian) -> HoldsShown:
-        """The legal holds."""
-        async with parts.store.begin(caller.tenant_id, read_only=True) as work:
-            holds = await holds_of(work)
-        return HoldsShown(everything=holds.everything, names=sorted(holds.names))
-
-    @router.put("/holds")
-    async def change_holds(wanted: HoldsBody, request: Request, caller: Guardian) -> HoldsShown:
-        """Replace the legal holds: neither retention nor an erasure removes what is held."""
-        async with parts.store.begin(caller.tenant_id) as work:
-            subjects = [await subject_of(work, one) for one in wanted.subjects]
-            names = frozenset(parts.names.of(caller.tenant_id, one) for one in subjects)
-            await put_holds(work, Holds(wanted.everything, names))
-            data = {"everything": wanted.everything, "people": len(names)}
-            await work.audit.append(deed(request, "legal_holds_changed", caller.tenant_id, **data))
-        return HoldsShown(everything=wanted.everything, names=sorted(names))
 
 
 def _shown(erasure: Erasure) -> ErasureShown:

@@ -79,6 +79,33 @@ def test_a_good_log_is_told_so_and_a_bad_record_is_named(folder: Path, capsys: p
     assert told["tenants"][0]["finding"] == {"tenant_id": DEFAULT_TENANT_ID, "sequence": 3, "what": "changed"}
 
 
+def test_missing_anchors_are_no_good_log(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The start of a file alone, an empty one, a given one without any."""
+    kept = folder / "audit-anchors.jsonl"
+    whole = kept.read_bytes()
+    started = whole.splitlines(keepends=True)[0]
+    for left in (b"", started):
+        kept.write_bytes(left)
+        assert run(["audit", "verify", "--data-dir", str(folder), "--json"]) == 4
+        told = json.loads(capsys.readouterr().out)
+        (tenant,) = told["tenants"]
+        assert (told["good"], tenant["anchors_missing"]) == (False, True)
+        assert (tenant["records"], tenant["unanchored"], tenant["finding"]) == (5, 5, None)
+        assert run(["audit", "verify", "--data-dir", str(folder), "--anchors", str(kept)]) == 4
+        assert "anchors are missing" in capsys.readouterr().out
+    kept.write_bytes(whole)
+    asyncio.run(_one_more(settings_of(folder)))
+    assert run(["audit", "verify", "--data-dir", str(folder), "--json"]) == 0, "it may still get its anchor"
+    assert json.loads(capsys.readouterr().out)["tenants"][0]["unanchored"] == 1
+
+
+async def _one_more(settings: Settings) -> None:
+    store = await _store(settings)
+    async with store.begin(DEFAULT_TENANT_ID) as work:
+        await work.audit.append(AuditEntry("aud_new", SystemClock().now(), "user_1", "key_created", "key_2"))
+    await store.close()
+
+
 def test_a_copy_is_checked_by_the_public_key_alone(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,6 +138,10 @@ def test_keys_are_rotated_and_destroyed(
         finally:
             await store.close()
 
+    for none in (["rotate"], ["destroy", "--yes", "ten_none"]):
+        assert run(["encryption", *none, "--tenant", "ten_none", "--data-dir", str(folder), "--json"]) == 2
+        assert json.loads(capsys.readouterr().out)["error"]["code"] == "tenant_not_found"
+    assert not (folder / "keyring" / "ten_none").exists()
     assert run(["encryption", "rotate", "--data-dir", str(folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rewrapped"] == 2
     assert asyncio.run(read()) == (TURN,)

@@ -80,6 +80,11 @@ def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
             2,
             "no organisation ten_none",
         ),
+        (
+            ["up", "--data-dir", "data", "--set", "llm.url=scripted://", "--set", "hooks.file=no.json"],
+            2,
+            "no.json cannot be read",
+        ),
         (["tenants", "add", "acme", "Acme"], 2, "bad_tenant_id"),
         (
             ["providers", "add", "openai+https://x.example/v1?model=m", "--key-env", "NOT_SET"],
@@ -87,7 +92,7 @@ def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
             "NOT_SET: the variable",
         ),
         (["tenants", "add", "ten_acme", "\x1b[2J"], 2, "printable"),
-        (["audit", "verify", "--data-dir", "."], 2, "audit-anchors.jsonl: No such file"),
+        (["audit", "verify", "--data-dir", "."], 2, "there is no installation at"),
         (["backup", "list", "--data-dir", "data"], 2, "data/backup.key"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from voiceagent.adapters.store.sql import open_store
+from voiceagent.apps.cli import run
 from voiceagent.apps.config.layers import load
 from voiceagent.apps.first_start import Credentials, first_start
 from voiceagent.apps.keyring import access_keys, service_keys
@@ -101,3 +103,45 @@ async def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> Non
         async with data_folder(tmp_path / "file" / "data", "all"):
             pass
     assert raised.value.code == "data_dir_not_writable"
+
+
+READING = (
+    "keys list",
+    "users list",
+    "tenants list",
+    "providers list",
+    "events dead",
+    "audit verify",
+    "audit key",
+    "privacy export ann@example.com -o ann.zip",
+    "privacy replay",
+    "privacy forget-old",
+    "keys revoke key_1",
+    "users reset ann@example.com",
+    "backup create",
+    "encryption rotate",
+)
+
+
+@pytest.mark.parametrize("place", ["mistyped", "empty"])
+@pytest.mark.parametrize("command", READING)
+def test_a_place_without_an_installation_is_told_and_left_alone(
+    command: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert run([*command.split(), "--data-dir", str(tmp_path / place), "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "no_installation"
+    assert [one.name for one in tmp_path.rglob("*")] == ["empty"]
+
+
+@pytest.mark.parametrize(
+    "command", ["init", "users add ann@example.com", "keys create phone", "tenants add ten_x X", "migrate"]
+)
+def test_what_begins_an_installation_makes_its_folder_for_this_user_alone(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run([*command.split(), "--data-dir", str(tmp_path / "data")]) == 0
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+    assert run(["keys", "list", "--data-dir", str(tmp_path / "data")]) == 0

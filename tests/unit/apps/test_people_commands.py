@@ -71,6 +71,8 @@ def test_a_person_is_added_changed_turned_away_let_in_and_reset(
 def test_who_or_what_is_not_there_is_told(
     words: list[str], here: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert run(["init", *here]) == 0
+    said(capsys)
     assert run(["users", *words, *here]) == 2
     assert said(capsys)["error"]["code"] in ("user_not_found", "unknown_role")
 

@@ -118,15 +118,20 @@ async def test_a_restore_that_was_stopped_is_done_again(tmp_path: Path, monkeypa
     await restored(backup, new)
 
 
-async def test_another_root_key_is_refused_before_there_is_data_under_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("absent", [False, True])
+async def test_another_root_key_is_refused_before_anything_is_written(tmp_path: Path, absent: bool) -> None:
     old = settings_of(tmp_path / "old")
     await fill(old, turns=2, documents=1)
     checked = await verified(await backed_up(old, tmp_path / "backups"), backup_keys(old, make=False))
     new = settings_of(tmp_path / "new")
     await (await open_store(new)).close()  # makes a root key of its own
+    if absent:
+        new = settings_of(tmp_path / "new", **{"keys.url": f"file://{tmp_path}/absent.key"})
+    before = sorted(tmp_path.rglob("*"))
     with pytest.raises(Misconfigured) as caught:
         await restore(new, checked)
     assert caught.value.code == "root_key_wrong"
+    assert sorted(tmp_path.rglob("*")) == before, "nothing was written before it was refused"
 
 
 def _cut(path: Path) -> None:

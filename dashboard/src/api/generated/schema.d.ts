@@ -368,14 +368,14 @@ export interface paths {
         /**
          * List Documents
          * @description The documents that the caller may read, newest first: of one collection, kind and state, where they are given.
-         *
-         *     `before` and `before_id`: where the page before ended. Without `before_id` those follow that were created before that moment.
          */
         get: operations["list_documents"];
         put?: never;
         /**
          * Upload Document
          * @description Take in a file; it is read in the background. document_id: the document of which it is a new version.
+         *
+         *     reader_ids: who alone may read it. A new version keeps the readers of the one before, unless some are named, or nobody by an empty field.
          */
         post: operations["upload_document"];
         delete?: never;
@@ -876,11 +876,35 @@ export interface paths {
         get: operations["get_holds"];
         /**
          * Change Holds
-         * @description Replace the legal holds: neither retention nor an erasure removes what is held.
+         * @description Replace all legal holds: neither retention nor an erasure removes what is held. `/holds/subjects` adds or releases one.
          */
         put: operations["change_holds"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy/holds/subjects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hold Subject
+         * @description Hold one person's data beside what is held already. Doing it again changes nothing.
+         */
+        post: operations["hold_subject"];
+        /**
+         * Release Subject
+         * @description Release one person's data; the other holds stay. Doing it again changes nothing.
+         */
+        delete: operations["release_subject"];
         options?: never;
         head?: never;
         patch?: never;
@@ -899,10 +923,10 @@ export interface paths {
          */
         get: operations["get_retention"];
         /**
-         * Change Retention
-         * @description How long what shall be kept. What is due goes within the hour.
+         * Change Days
+         * @description How long the classes that are named shall be kept. What is due goes within the hour.
          */
-        put: operations["change_retention"];
+        put: operations["change_days"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1737,13 +1761,15 @@ export interface components {
         };
         /**
          * ConversationPage
-         * @description Newest first. next_before: give it as `before` for the next page; null on the last.
+         * @description A page of conversations, those in which something was said last first.
          */
         ConversationPage: {
             /** Conversations */
             conversations: components["schemas"]["Conversation"][];
             /** Next Before */
             next_before: string | null;
+            /** Next Before Id */
+            next_before_id: string | null;
         };
         /**
          * DeadLetters
@@ -1757,9 +1783,7 @@ export interface components {
         };
         /**
          * DocumentList
-         * @description A page of documents, newest first. next_before, next_before_id: give them as `before` and `before_id` for the page that follows.
-         *
-         *     Both are null on the last one. By `before` alone those are left out that were created at the very moment of the last one shown.
+         * @description A page of documents, newest first.
          */
         DocumentList: {
             /** Items */
@@ -1837,13 +1861,15 @@ export interface components {
         };
         /**
          * ErasurePage
-         * @description Newest first. next_before: give it as `before` for the next page; null at the end.
+         * @description A page of erasures, newest first.
          */
         ErasurePage: {
             /** Items */
             items: components["schemas"]["ErasureShown"][];
             /** Next Before */
             next_before: string | null;
+            /** Next Before Id */
+            next_before_id: string | null;
         };
         /**
          * ErasureShown
@@ -1919,6 +1945,18 @@ export interface components {
             version: string;
         };
         /**
+         * HoldChanged
+         * @description The legal holds as they are now. name: the keyed hash of the person whom the call was about.
+         */
+        HoldChanged: {
+            /** Everything */
+            everything: boolean;
+            /** Name */
+            name: string;
+            /** Names */
+            names: string[];
+        };
+        /**
          * HoldsBody
          * @description everything: nothing of the organisation is removed.  subjects: ids or e-mail addresses of people whose data stays.
          */
@@ -1943,6 +1981,14 @@ export interface components {
             everything: boolean;
             /** Names */
             names: string[];
+        };
+        /**
+         * HoldWanted
+         * @description subject: the id or e-mail address of a person, or the id of a key; to release one also the name by which the hold is shown.
+         */
+        HoldWanted: {
+            /** Subject */
+            subject: string;
         };
         /** HTTPValidationError */
         HTTPValidationError: {
@@ -2485,22 +2531,28 @@ export interface components {
             second_factor: boolean;
         };
         /**
-         * RetentionBody
+         * RetentionShown
          * @description Days after which each class is removed; null: never.
          */
-        RetentionBody: {
-            /**
-             * Audio Days
-             * @default 30
-             */
+        RetentionShown: {
+            /** Audio Days */
             audio_days: number | null;
             /** Documents Days */
-            documents_days?: number | null;
-            /**
-             * Transcripts Days
-             * @default 365
-             */
+            documents_days: number | null;
+            /** Transcripts Days */
             transcripts_days: number | null;
+        };
+        /**
+         * RetentionWanted
+         * @description Days after which each class is removed from now on; null: never.  A class that is not named keeps what is in force.
+         */
+        RetentionWanted: {
+            /** Audio Days */
+            audio_days?: number | null;
+            /** Documents Days */
+            documents_days?: number | null;
+            /** Transcripts Days */
+            transcripts_days?: number | null;
         };
         /**
          * Revealed
@@ -2907,9 +2959,13 @@ export interface components {
         };
         /**
          * TurnPage
-         * @description The last turns, oldest first.
+         * @description The last turns, oldest first; the page that follows holds those that came before them.
          */
         TurnPage: {
+            /** Next Before */
+            next_before: string | null;
+            /** Next Before Id */
+            next_before_id: string | null;
             /** Turns */
             turns: components["schemas"]["Turn"][];
         };
@@ -3628,7 +3684,10 @@ export interface operations {
     list_conversations: {
         parameters: {
             query?: {
+                /** @description `next_before` of the page before. */
                 before?: string | null;
+                /** @description `next_before_id` of the page before; without it those of that moment are left out. */
+                before_id?: string;
                 limit?: number;
             };
             header?: never;
@@ -3720,6 +3779,10 @@ export interface operations {
     list_turns: {
         parameters: {
             query?: {
+                /** @description `next_before` of the page before. */
+                before?: string | null;
+                /** @description `next_before_id` of the page before; without it those of that moment are left out. */
+                before_id?: string;
                 limit?: number;
             };
             header?: never;
@@ -3753,7 +3816,9 @@ export interface operations {
     list_documents: {
         parameters: {
             query?: {
+                /** @description `next_before` of the page before. */
                 before?: string | null;
+                /** @description `next_before_id` of the page before; without it those of that moment are left out. */
                 before_id?: string;
                 collection_id?: string | null;
                 kind?: string | null;
@@ -4484,7 +4549,10 @@ export interface operations {
     list_erasures: {
         parameters: {
             query?: {
+                /** @description `next_before` of the page before. */
                 before?: string | null;
+                /** @description `next_before_id` of the page before; without it those of that moment are left out. */
+                before_id?: string;
                 limit?: number;
             };
             header?: never;
@@ -4661,6 +4729,72 @@ export interface operations {
             };
         };
     };
+    hold_subject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HoldWanted"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldChanged"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    release_subject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HoldWanted"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldChanged"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     get_retention: {
         parameters: {
             query?: never;
@@ -4676,12 +4810,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RetentionBody"];
+                    "application/json": components["schemas"]["RetentionShown"];
                 };
             };
         };
     };
-    change_retention: {
+    change_days: {
         parameters: {
             query?: never;
             header?: never;
@@ -4690,7 +4824,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RetentionBody"];
+                "application/json": components["schemas"]["RetentionWanted"];
             };
         };
         responses: {
@@ -4700,7 +4834,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RetentionBody"];
+                    "application/json": components["schemas"]["RetentionShown"];
                 };
             };
             /** @description Validation Error */

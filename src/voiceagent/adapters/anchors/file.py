@@ -89,7 +89,7 @@ def read_anchors(path: Path, public_hex: str) -> Reading:
 
 def _locked(path: Path) -> BinaryIO:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "r+b", buffering=0)
     except OSError as failure:
         raise Misconfigured("anchors_path", "the audit log's anchors cannot be written") from failure

@@ -166,7 +166,7 @@ def _unreadable() -> Misconfigured:
 
 def _make(path: Path) -> None:
     """Whole or not at all, and never over one that another process made meanwhile."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = _fresh(path, base64.b64encode(fresh_key()).decode() + "\n")
     try:
         os.link(fresh, path)

@@ -9,22 +9,19 @@ from typing import Any
 
 from sqlalchemy import Select, delete, func, select
 
-from voiceagent.adapters.store.scope import Scope, follows, mine, param, placed, restored, upsert
+from voiceagent.adapters.store.scope import Scope, follows, leads, mine, param, placed, restored, upsert
 from voiceagent.adapters.store.tables import collections, documents
 from voiceagent.domain.document import ALL, Collection, Document, Narrowed, Tally
 from voiceagent.domain.paging import Place
 from voiceagent.kit.errors import Conflict, NotFound
 
 _GET = select(documents).where(mine(documents, "document_id"))
-_NEWEST = (
-    select(documents)
-    .where(mine(documents))
-    .order_by(documents.c.created_at.desc(), documents.c.document_id.desc())
-    .limit(param("count"))
-)
+_PLACE = (documents.c.created_at, documents.c.document_id)
+_SOME = select(documents).where(mine(documents)).limit(param("count"))
 _IS_OPEN = documents.c.open_version.is_not_distinct_from(documents.c.version)
 _NARROWED = {
-    "before": follows(documents.c.created_at, documents.c.document_id),
+    "before": follows(*_PLACE),
+    "after": leads(*_PLACE),
     "collection_id": documents.c.collection_id == param("collection_id"),
     "kind": documents.c.kind == param("kind"),
     "states": documents.c.state.in_(param("states", expanding=True)),
@@ -77,8 +74,10 @@ class SqlDocuments:
 
     async def page(self, *, before: Place | None, limit: int, wanted: Narrowed = ALL) -> tuple[Document, ...]:
         asked = dataclasses.asdict(wanted)
+        oldest_first = asked.pop("oldest_first")
         values = {name: value for name, value in asked.items() if value is not None}
-        query = _page_of(*values) if before is None else _page_of("before", *values)
+        place = () if before is None else ("after" if oldest_first else "before",)
+        query = _page_of(oldest_first, *place, *values)
         rows = await self._scope.rows(query, count=limit, **values, **placed(before))
         return tuple(document_of(row) for row in rows)
 
@@ -95,8 +94,9 @@ class SqlDocuments:
 
 
 @cache
-def _page_of(*narrowed: str) -> Select[Any]:
-    return _NEWEST.where(*(_NARROWED[name] for name in narrowed))
+def _page_of(oldest_first: bool, *narrowed: str) -> Select[Any]:
+    order = [column.asc() if oldest_first else column.desc() for column in _PLACE]
+    return _SOME.where(*(_NARROWED[name] for name in narrowed)).order_by(*order)
 
 
 class SqlCollections:

@@ -100,8 +100,13 @@ def follows(moment: ColumnElement[Any], row_id: ColumnElement[Any]) -> ColumnEle
     return tuple_(moment, row_id) < tuple_(param("before", moment), param("before_id", row_id))
 
 
+def leads(moment: ColumnElement[Any], row_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """As `follows`, of a list that is ordered by both, oldest first."""
+    return tuple_(moment, row_id) > tuple_(param("before", moment), param("before_id", row_id))
+
+
 def placed(before: Place | None) -> dict[str, Any]:
-    """The values of `follows`; none for the first page."""
+    """The values of `follows` and `leads`; none for the first page."""
     return {} if before is None else {"before": before[0], "before_id": before[1]}
 
 

@@ -69,7 +69,7 @@ class Sqlite:
             self._keeper = await self._writers.connect()  # the memory lives as long as one connection to it
             return
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._path.touch(mode=0o600)
         except OSError as failure:
             raise Misconfigured("store_path", "the folder of the database cannot be written") from failure

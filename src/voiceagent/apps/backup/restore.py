@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from voiceagent.adapters.store.copies.pages import ContentHash, RowPage
 from voiceagent.adapters.store.copies.sql_copy import SqlCopy, not_empty, open_copy
@@ -14,6 +16,7 @@ from voiceagent.apps.backup.objects import ObjectCopy, put_objects
 from voiceagent.apps.backup.pieces import read_stream, synced, written
 from voiceagent.apps.backup.places import raw_blobs, raw_ring, small_files
 from voiceagent.apps.custody.opening import open_keys
+from voiceagent.apps.custody.ring import UntouchedRing
 from voiceagent.apps.run import RESTORING
 from voiceagent.apps.settings import Settings
 from voiceagent.documents.parts import INGEST
@@ -44,6 +47,7 @@ async def restore(settings: Settings, backup: Checked) -> Restored:
     Raises Conflict `restore_not_empty`, Misconfigured `root_key_wrong`, Problem `restore_differs`.
     """
     began_s = time.monotonic()
+    await _check_keys(settings, backup)
     blobs, ring, copy = await raw_blobs(settings), await raw_ring(settings), open_copy(settings.url("store"))
     try:
         result = await _Filling(settings, backup).filled(copy, blobs, ring)
@@ -86,7 +90,6 @@ class _Filling:
         self._put_files()
         if ring is not None:
             await self._put_keys(ring)
-            await self._try_keys()
         objects = await put_objects(self._stream("objects"), blobs)
         result = Restored(tenants=len(manifest.tenants), objects=len(objects.sha256s))
         await copy.fill(manifest.revision, self._pages(result))
@@ -127,21 +130,6 @@ class _Filling:
             else:
                 await put_objects(self._stream(f"keys.{tenant_id}"), ring)
 
-    async def _try_keys(self) -> None:
-        """Open the keys of every organisation, before there is any data under them. Raises Misconfigured `root_key_wrong`."""
-        sealed = [name for name, content in self._backup.manifest.tenants.items() if content.key_ids]
-        keys = await open_keys(self._settings, SystemClock(), make=False)
-        if keys is None:
-            if sealed:
-                raise Misconfigured("root_key_wrong", "the backup needs its root key at keys.url", param="keys.url")
-            return
-        try:
-            for tenant_id in sealed:
-                if tenant_id not in self._backup.erased:
-                    await keys.of(tenant_id)
-        finally:
-            await keys.close()
-
     def _pages(self, result: Restored) -> Iterator[RowPage]:
         for page in pages_in(self._backup.folder, self._backup.manifest, self._backup.seal):
             result.rows += len(page.rows)
@@ -167,6 +155,29 @@ class _Filling:
 
     def _stream(self, name: str) -> Iterator[bytes]:
         return read_stream(self._backup.folder, self._backup.manifest.stream(name), self._backup.seal)
+
+
+async def _check_keys(settings: Settings, backup: Checked) -> None:
+    """Open the keys of every organisation as they lie in the backup, before anything is written. Raises Misconfigured `root_key_wrong`."""
+    sealed = [name for name, content in backup.manifest.tenants.items() if content.key_ids]
+    wanted = [name for name in sealed if name not in backup.erased]
+    scheme, _, place = settings.filled(settings.keys.url).partition("://")
+    is_missing = scheme == "file" and not await asyncio.to_thread(
+        Path(unquote(place)).exists
+    )  # opened, it would be made
+    ring = UntouchedRing(None)
+    keys = None if is_missing else await open_keys(settings, SystemClock(), make=False, ring=ring)
+    if keys is None:
+        if sealed:
+            raise Misconfigured("root_key_wrong", "the backup needs its root key at keys.url", param="keys.url")
+        return
+    try:
+        for tenant_id in wanted:
+            stream = backup.manifest.stream(f"keys.{tenant_id}")
+            await put_objects(read_stream(backup.folder, stream, backup.seal), ring)
+            await keys.of(tenant_id)
+    finally:
+        await keys.close()
 
 
 class _Nowhere:

@@ -22,7 +22,7 @@ def migrate(
     async def nothing(_: Store) -> None:
         """Opening has migrated it."""
 
-    with_store(settled(loaded(config, sets, data_dir).settings), nothing)
+    with_store(settled(loaded(config, sets, data_dir).settings), nothing, begins=True)
     if as_json:
         print_json({"migrated": True})
     else:

@@ -13,10 +13,12 @@ from voiceagent.adapters.anchors.lines import Reading
 from voiceagent.apps.build import opened
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
 from voiceagent.apps.commands.outcome import OK, REFUSED, err, listing, out, plain, print_json, run
+from voiceagent.apps.commands.stores import check_installed
 from voiceagent.apps.custody.signing import audit_signer
 from voiceagent.apps.custody.verification import TenantReport
 from voiceagent.apps.custody.verification import verify as verified
 from voiceagent.domain.trail.check import Anchor
+from voiceagent.kit.clock import SystemClock
 from voiceagent.kit.errors import InvalidInput
 from voiceagent.ports.store import Store
 
@@ -41,18 +43,29 @@ def verify(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Check every record against its chain and its signed anchors. Names the first bad record and exits with 4 when there is one."""
+    """Check every record against its chain and its signed anchors. Exits with 4 when a record is bad, named, or anchors are missing."""
     settings = settled(loaded(config, sets, data_dir).settings)
+    if not (public_key and database):
+        run(check_installed(settings))
     key = _checked_key(public_key) if public_key else audit_signer(settings).public_hex
     reading = read_anchors(anchors or anchors_path(settings.url("anchors")), key)
     url = _existing(database) if database else settings.url("store")
     reports = run(_verified(url, reading.anchors))
-    is_good = reading.bad_line is None and not any(report.finding for report in reports)
+    is_none_kept = not reading.anchors and (
+        anchors is not None or not reading.starts
+    )  # a writer begins with a line of its own
+    now = None if database or anchors else SystemClock().now()
+    lacking = [
+        one.tenant_id
+        for one in reports
+        if one.lacks_anchors(now) or (is_none_kept and one.unanchored and not one.finding)
+    ]
+    is_good = reading.bad_line is None and not lacking and not any(report.finding for report in reports)
     if as_json:
-        tenants = [asdict(report) for report in reports]
+        tenants = [asdict(report) | {"anchors_missing": report.tenant_id in lacking} for report in reports]
         print_json({"good": is_good, "bad_anchor_line": reading.bad_line, "starts": reading.starts, "tenants": tenants})
     else:
-        _tell(reading, reports)
+        _tell(reading, reports, lacking)
     return OK if is_good else REFUSED
 
 
@@ -61,7 +74,9 @@ def key(
     config: ConfigOption = None, sets: SetOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
 ) -> None:
     """Print the public key of the anchors. Keep it where who can change the data folder cannot change it."""
-    public_hex = audit_signer(settled(loaded(config, sets, data_dir).settings)).public_hex
+    settings = settled(loaded(config, sets, data_dir).settings)
+    run(check_installed(settings))
+    public_hex = audit_signer(settings).public_hex
     if as_json:
         print_json({"public_key": public_hex})
     else:
@@ -92,11 +107,19 @@ def _checked_key(public_key: str) -> str:
     return public_key.lower()
 
 
-def _tell(reading: Reading, reports: tuple[TenantReport, ...]) -> None:
-    table = listing("organisation", "records", "anchored up to", "verdict")
+def _tell(reading: Reading, reports: tuple[TenantReport, ...], lacking: list[str]) -> None:
+    table = listing("organisation", "records", "anchored up to", "without anchor", "verdict")
     for report in reports:
-        verdict = f"record {report.finding.sequence} is {report.finding.what}" if report.finding else "good"
-        table.add_row(plain(report.tenant_id), str(report.records), str(report.anchored), verdict.replace("_", " "))
+        verdict = "anchors are missing" if report.tenant_id in lacking else "good"
+        if report.finding:
+            verdict = f"record {report.finding.sequence} is {report.finding.what}"
+        counts = map(str, (report.records, report.anchored, report.unanchored))
+        table.add_row(plain(report.tenant_id), *counts, verdict.replace("_", " "))
     out.print(table)
+    if lacking:
+        err.print(
+            "what no anchor covers may have been rewritten: is this the whole file of the anchors? What was written while the platform "
+            "was stopped is anchored within a minute of its next start"
+        )
     if reading.bad_line is not None:
         err.print(f"line {reading.bad_line} of the anchors is not what was written; nothing after it counts")

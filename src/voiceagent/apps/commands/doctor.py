@@ -7,10 +7,9 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
 import typer
 from rich.table import Table
@@ -22,6 +21,12 @@ from voiceagent.apps.commands.outcome import UNAVAILABLE, out, plain, print_json
 from voiceagent.apps.commands.talk import sounddevice
 from voiceagent.apps.config import guards
 from voiceagent.apps.config.addresses import is_free, listening
+from voiceagent.apps.custody.contexts import TlsContexts
+from voiceagent.apps.diagnosis.finding import WITHIN_S, Finding, Look, looked
+from voiceagent.apps.diagnosis.servers import looks_at_servers
+from voiceagent.apps.diagnosis.stores import looks_at_stores
+from voiceagent.apps.gateway import hooks
+from voiceagent.apps.run import RESTORING
 from voiceagent.apps.settings import Settings, areas
 from voiceagent.kit.errors import Problem
 from voiceagent.models.store import ModelStore
@@ -44,15 +49,6 @@ _PACKAGES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. A note does not keep the platform from starting."""
-
-    what: str
-    state: Literal["ok", "note", "bad"]
-    said: str
-
-
 def register(app: typer.Typer) -> None:
     app.command(epilog="Examples: `voiceagent doctor`, `voiceagent doctor --json`")(doctor)
     app.command(epilog="Example: `voiceagent version --json`")(version)
@@ -61,7 +57,7 @@ def register(app: typer.Typer) -> None:
 def doctor(
     config: ConfigOption = None, sets: SetOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
 ) -> int:
-    """Look at ports, disk, memory, models, audio devices and versions; exit code 3 when something keeps the platform from starting."""
+    """Look at settings, disk, database, keys, every server that the settings name, models and ports; exit code 3 when something is in the way."""
     settings = loaded(config, sets, data_dir).settings
     findings = list(examine(settings))
     if as_json:
@@ -89,6 +85,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _disk(settings)
     yield _memory()
     yield from _adapters(settings)
+    yield from asyncio.run(_answers(settings))
     yield from _models(settings)
     yield from _ports(settings)
     yield from _outbound(settings)
@@ -144,6 +141,36 @@ def _adapters(settings: Settings) -> Iterator[Finding]:
             yield Finding(f"{port}.url", "bad", problem.message)
 
 
+async def _answers(settings: Settings) -> list[Finding]:
+    """What the parts answer that the settings name, asked side by side. One of an unknown kind was told before."""
+
+    async def tls() -> str:
+        TlsContexts(settings.tls)
+        return "certificates can be read"
+
+    async def tools() -> str:
+        await (await opened("tools", settings.url("tools"))).close()
+        return "can be read"
+
+    async def changes() -> str:
+        hooks(settings)
+        return "can be read"
+
+    looks = [*looks_at_stores(settings), *looks_at_servers(settings)]
+    if settings.tls.certificate or settings.tls.internal_certificate:
+        looks.append(Look("tls", tls, "look at the files that [tls] names"))
+    if settings.tools.url:
+        looks.append(Look("tools.url", tools, "see docs/tools.md"))
+    if settings.hooks.file or settings.hooks.plugins:
+        looks.append(Look("hooks", changes, "see docs/gateway.md"))
+    return list(await asyncio.gather(*(looked(one) for one in looks if _is_known(settings, one.what))))
+
+
+def _is_known(settings: Settings, setting: str) -> bool:
+    port, _, name = setting.partition(".")
+    return name != "url" or port not in ADAPTERS or settings.url(port).partition(":")[0] in ADAPTERS[port]
+
+
 def _models(settings: Settings) -> Iterator[Finding]:
     store = ModelStore(settings.models.dir.expanduser())
     for one in store.verify(store.wanted()):
@@ -159,14 +186,16 @@ def _ports(settings: Settings) -> Iterator[Finding]:
 
 
 def _outbound(settings: Settings) -> Iterator[Finding]:
-    """Whether this is a restored installation that nobody has let out yet; nothing when there is no database to ask."""
+    """Whether this is a restored installation, not whole or not let out yet; nothing when there is no database to ask."""
+    if (settings.data.dir.expanduser() / RESTORING).exists():
+        yield Finding("restore", "bad", "a restore did not end: run `voiceagent backup restore` again")
     url = settings.url("store")
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
         return
     try:
         backup_id = asyncio.run(_held(url))
-    except Problem:
-        return
+    except (Problem, TimeoutError):
+        return  # the look at the store has told
     if backup_id:
         yield Finding(
             "outbound", "note", f"restored from {backup_id}: tools reach nobody until `voiceagent backup release`"
@@ -176,7 +205,8 @@ def _outbound(settings: Settings) -> Iterator[Finding]:
 async def _held(url: str) -> str:
     store: Store = await opened("store", url)
     try:
-        return await held_by(store)
+        async with asyncio.timeout(WITHIN_S):
+            return await held_by(store)
     finally:
         await store.close()
 

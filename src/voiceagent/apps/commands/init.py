@@ -27,7 +27,7 @@ def init(
         async with data_folder(settings.data.dir, "init") as folder:  # first: what is shown once must not be lost
             return await first_start(store, email=settings.identity.owner_email, data_dir=folder, clock=SystemClock())
 
-    made = with_store(settings, first)
+    made = with_store(settings, first, begins=True)
     if as_json:
         shown = {"email": made.email, "password": made.password, "api_key": made.api_key} if made else {}
         print_json({"created": made is not None} | shown)

@@ -67,7 +67,7 @@ def create(
             await work.audit.append(local_deed("key_created", key.key_id, prefix=key.prefix))
             return key, secret
 
-    key, secret = with_store(settled(loaded(config, sets, data_dir).settings), made, tenant_id=tenant)
+    key, secret = with_store(settled(loaded(config, sets, data_dir).settings), made, tenant_id=tenant, begins=True)
     if as_json:
         print_json({"key_id": key.key_id, "secret": secret, "scopes": sorted(key.scopes), "expires_at": key.expires_at})
     else:

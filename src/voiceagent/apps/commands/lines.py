@@ -9,7 +9,7 @@ LINES: dict[str, str] = {
     "init": "Bring the store to this version and, when it is empty, create the organisation, its owner and a key, shown once. Safe to repeat.",
     "ask": "Speak a recording to the running platform in real time; print what was heard and answered, and how long each stage took.",
     "talk": "Talk with the running platform through microphone and loudspeaker. Ctrl-C ends the conversation.",
-    "doctor": "Look at ports, disk, memory, models, audio devices and versions; exit code 3 when something keeps the platform from starting.",
+    "doctor": "Look at settings, disk, database, keys, every server that the settings name, models and ports; exit code 3 when something is in the way.",
     "version": "Print the version.",
     "migrate": "Bring the store's schema to this version. `up` and `serve` do it by themselves; safe to repeat.",
     "models": "List, fetch and verify the models.",

@@ -53,7 +53,7 @@ def add(
             await work.audit.append(local_deed("user_created", user.user_id, role=role))
         return user
 
-    user = with_store(settled(loaded(config, sets, data_dir).settings), added, tenant_id=tenant)
+    user = with_store(settled(loaded(config, sets, data_dir).settings), added, tenant_id=tenant, begins=True)
     if as_json:
         print_json({"user_id": user.user_id, "email": email, "role": role, "password": password})
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
@@ -26,9 +27,7 @@ def settings_page() -> str:
 
 def _section(name: str, area: type[Area]) -> str:
     rows = "".join(_row(name, field, info) for field, info in area.model_fields.items())
-    return (
-        f"\n## [{name}]\n\n{area.__doc__}\n\n| setting | environment | default | meaning |\n|---|---|---|---|\n{rows}"
-    )
+    return f"\n## [{name}]\n\n{cleandoc(area.__doc__ or '')}\n\n| setting | environment | default | meaning |\n|---|---|---|---|\n{rows}"
 
 
 def _row(area: str, name: str, info: FieldInfo) -> str:

@@ -4,23 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from voiceagent.domain.audit import AuditRecord
 from voiceagent.domain.trail.check import Anchor, ChainCheck, Finding
 from voiceagent.ports.store import Store, UnitOfWork
 
 RECORDS_AT_A_TIME = 5_000
+EXPECTED_WITHIN_S = 120.0
+"""Twice the longest time between two looks of the anchoring: a record that is older has an anchor where the platform runs."""
 _BELOW_ALL = -(2**62)
 
 
 @dataclass(frozen=True, slots=True)
 class TenantReport:
-    """One tenant's log. records: read, all of them when there is no finding.  anchored: the number of the last anchored record."""
+    """One tenant's log. records: read, all of them when there is no finding.  anchored: the number of the last anchored record.
+
+    unanchored: records that no anchor covers, the first of them written at `unanchored_since`; the newest record at `newest_at`.
+    """
 
     tenant_id: str
     records: int
     anchored: int
     finding: Finding | None
+    unanchored: int = 0
+    unanchored_since: datetime | None = None
+    newest_at: datetime | None = None
+
+    def lacks_anchors(self, now: datetime | None) -> bool:
+        """Whether a running platform would have anchored, by `now`, what no anchor covers. now: None for the moment of the newest record, in a copy."""
+        until = now or self.newest_at
+        since = self.unanchored_since
+        return since is not None and until is not None and until - since > timedelta(seconds=EXPECTED_WITHIN_S)
 
 
 async def verify(store: Store, anchors: Sequence[Anchor]) -> tuple[TenantReport, ...]:
@@ -35,7 +50,8 @@ async def _report(store: Store, tenant_id: str, anchors: Sequence[Anchor]) -> Te
     anchored = max((anchor.last for anchor in anchors if anchor.tenant_id == tenant_id), default=0)
     async with store.begin(tenant_id, read_only=True) as work:
         finding = await _checked(work, check, tenant_id)
-    return TenantReport(tenant_id, check.count, anchored, finding)
+    uncovered = max(check.count - anchored, 0)
+    return TenantReport(tenant_id, check.count, anchored, finding, uncovered, check.uncovered_since, check.newest_at)
 
 
 async def _checked(work: UnitOfWork, check: ChainCheck, tenant_id: str) -> Finding | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 
-from voiceagent.documents.parts import DEFAULT_COLLECTION_ID, may_search
-from voiceagent.domain.document import Collection, Document, Narrowed
+from voiceagent.documents.parts import may_search
+from voiceagent.domain.document import DEFAULT_COLLECTION_ID, Collection, Document, Narrowed
 from voiceagent.domain.identity import Principal
 from voiceagent.domain.paging import Place
 from voiceagent.kit.errors import NotFound

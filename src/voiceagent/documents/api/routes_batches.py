@@ -10,13 +10,12 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field, model_validator
 
 from voiceagent.documents.api.attributes import Attributes, checked
+from voiceagent.documents.api.openai_shapes import Json, listed, store_file
 from voiceagent.documents.api.routes_openai import (
-    Json,
+    FileState,
     Reader,
     Service,
     Writer,
-    listed,
-    store_file,
 )
 from voiceagent.documents.service import DocumentService
 from voiceagent.domain.document import Document
@@ -103,7 +102,7 @@ async def list_batch_files(
     caller: Reader,
     service: Service,
     cache: Remembered,
-    state: Annotated[str, Query(alias="filter", max_length=32)] = "",
+    state: Annotated[FileState, Query(alias="filter")] = "",
 ) -> Json:
     """The files of a batch that are still in the store."""
     made = await _known(cache, caller, store_id, batch_id)

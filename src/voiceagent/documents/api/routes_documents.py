@@ -19,9 +19,8 @@ from voiceagent.documents.api.shapes import (
     service_of,
 )
 from voiceagent.documents.kinds.examples import EXAMPLES
-from voiceagent.documents.parts import DEFAULT_COLLECTION_ID
 from voiceagent.documents.service import DocumentService, Upload
-from voiceagent.domain.document import DocumentState, Narrowed, Page, boxes_between
+from voiceagent.domain.document import DEFAULT_COLLECTION_ID, DocumentState, Narrowed, Page, boxes_between
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import InvalidInput, NotFound
 from voiceagent.web.answers.paging import Before
@@ -119,7 +118,10 @@ async def upload_document(
     password: Annotated[str, Form(max_length=256)] = "",
     reader_ids: Annotated[list[str] | None, Form(max_length=200)] = None,
 ) -> DocumentShown:
-    """Take in a file; it is read in the background. document_id: the document of which it is a new version."""
+    """Take in a file; it is read in the background. document_id: the document of which it is a new version.
+
+    reader_ids: who alone may read it. A new version keeps the readers of the one before, unless some are named, or nobody by an empty field.
+    """
     upload = Upload(
         file_name=file.filename or "",
         media_type=file.content_type or "",
@@ -127,7 +129,7 @@ async def upload_document(
         collection_id=collection_id,
         replaces=document_id or None,
         password=password,
-        reader_ids=frozenset(reader_ids or ()),
+        reader_ids=None if reader_ids is None else frozenset(one for one in reader_ids if one),
     )
     return document_shown(await service.add(caller, upload))
 

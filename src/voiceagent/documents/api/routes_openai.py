@@ -5,25 +5,33 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from voiceagent.documents.api.attributes import attributes_of, checked, filter_of, narrowing
+from voiceagent.documents.api.openai_shapes import (
+    PURPOSE,
+    STATES,
+    Json,
+    file_shown,
+    listed,
+    purpose_of,
+    result_shown,
+    store_file,
+    store_shown,
+)
 from voiceagent.documents.api.routes_documents import UPLOAD_BODY_BYTES, get_content, pieces_of
 from voiceagent.documents.api.shapes import service_of
-from voiceagent.documents.parts import DEFAULT_COLLECTION_ID
 from voiceagent.documents.service import DocumentService, Upload
 from voiceagent.domain.document import (
+    DEFAULT_COLLECTION_ID,
     Collection,
     Document,
-    DocumentState,
     Narrowed,
-    Passage,
     SearchQuery,
-    Tally,
 )
 from voiceagent.domain.identity import Principal
 from voiceagent.domain.paging import Place
@@ -38,26 +46,20 @@ router: APIRouter = Router(prefix="/v1", tags=["openai"])
 Reader = Annotated[Principal, Depends(require("documents:read"))]
 Writer = Annotated[Principal, Depends(require("documents:write"))]
 Service = Annotated[DocumentService, Depends(service_of)]
-Json = dict[str, Any]
+Order = Literal["asc", "desc"]
+FileState = Literal["", "in_progress", "completed", "failed", "cancelled"]
 
 _SEARCH_S = 5.0
 _PAGE = 200
-_STATES: dict[DocumentState, str] = {
-    "queued": "in_progress",
-    "parsing": "in_progress",
-    "embedding": "in_progress",
-    "ready": "completed",
-    "failed": "failed",
-}
-_FILE_STATES = {"ready": "processed", "failed": "error"}
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A page of files. after: the last one of the page before."""
+    """A page of files. after: the last one of the page before.  order: asc for the oldest first."""
 
     limit: Annotated[int, Query(ge=1, le=100)] = 20
     after: Annotated[str, Query(max_length=64)] = ""
+    order: Order = "desc"
 
 
 class StoreWanted(BaseModel):
@@ -102,11 +104,14 @@ async def create_file(
     caller: Writer,
     service: Service,
     file: Annotated[UploadFile, File()],
-    purpose: Annotated[str, Form(max_length=64)] = "assistants",
+    purpose: Annotated[str, Form(min_length=1, max_length=64)] = PURPOSE,
 ) -> Json:
-    """Take in a file."""
-    upload = Upload(file.filename or "", file.content_type or "", pieces_of(file))
-    return _file(await service.add(caller, upload)) | {"purpose": purpose}
+    """Take in a file. The same bytes under the same name are the same file, with the purpose that was told first."""
+    return file_shown(
+        await service.add(
+            caller, Upload(file.filename or "", file.content_type or "", pieces_of(file), purpose=purpose)
+        )
+    )
 
 
 @router.get("/files")
@@ -115,16 +120,18 @@ async def list_files(
     service: Service,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
     after: Annotated[str, Query(max_length=64)] = "",
+    order: Order = "desc",
+    purpose: Annotated[str, Query(max_length=64)] = "",
 ) -> Json:
-    """The files that the caller may read, newest first. after: the last one of the page before."""
-    found, has_more = await _some(service, caller, None, Wanted(limit, after))
-    return listed([_file(one) for one in found], has_more=has_more)
+    """The files that the caller may read, newest first, or those of one purpose. after: the last one of the page before."""
+    found, has_more = await _some(service, caller, None, Wanted(limit, after, order), purpose=purpose)
+    return listed([file_shown(one) for one in found], has_more=has_more)
 
 
 @router.get("/files/{file_id}")
 async def get_file(file_id: str, caller: Reader, service: Service) -> Json:
     """A file."""
-    return _file(await service.get(caller, file_id))
+    return file_shown(await service.get(caller, file_id))
 
 
 @router.get("/files/{file_id}/content")
@@ -144,6 +151,8 @@ async def delete_file(file_id: str, caller: Writer, service: Service) -> Json:
 @once()
 async def create_store(wanted: StoreWanted, caller: Writer, service: Service) -> Json:
     """Make a vector store, with files in it if any are named."""
+    for file_id in wanted.file_ids:
+        await service.get(caller, file_id)  # before: who is refused finds no store that is half filled
     made = Collection(new_id("col"), wanted.name, datetime.now(UTC))
     await service.put_collection(caller, made, is_new=True)
     for file_id in wanted.file_ids:
@@ -157,9 +166,11 @@ async def list_stores(
     service: Service,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     after: Annotated[str, Query(max_length=64)] = "",
+    order: Order = "desc",
 ) -> Json:
     """The vector stores that the caller may search, newest first. after: the last one of the page before."""
-    known = sorted(await service.collections(caller), key=lambda one: (one.created_at, one.collection_id), reverse=True)
+    known = sorted(await service.collections(caller), key=lambda one: (one.created_at, one.collection_id))
+    known = known if order == "asc" else known[::-1]
     ids = [one.collection_id for one in known]
     if after and after not in ids:
         raise NotFound("collection_not_found", "there is no such vector store", param="after")
@@ -205,7 +216,7 @@ async def list_store_files(
     caller: Reader,
     service: Service,
     page: Annotated[Wanted, Depends()],
-    state: Annotated[str, Query(alias="filter", max_length=32)] = "",
+    state: Annotated[FileState, Query(alias="filter")] = "",
 ) -> Json:
     """The files of a vector store, or those in one state, newest first."""
     await _collection(service, caller, store_id)
@@ -257,7 +268,7 @@ async def search_store(store_id: str, wanted: StoreSearch, caller: Reader, servi
     return {
         "object": "vector_store.search_results.page",
         "search_query": [text],
-        "data": [_result(one, files[one.chunk.document_id]) for one in found if one.chunk.document_id in files],
+        "data": [result_shown(one, files[one.chunk.document_id]) for one in found if one.chunk.document_id in files],
         "has_more": False,
         "next_page": None,
     }
@@ -293,40 +304,25 @@ async def every(
 
 
 async def _some(
-    service: DocumentService, caller: Principal, store_id: str | None, wanted: Wanted, state: str = ""
+    service: DocumentService,
+    caller: Principal,
+    store_id: str | None,
+    wanted: Wanted,
+    state: FileState = "",
+    purpose: str = "",
 ) -> tuple[list[Document], bool]:
-    """A page of them, and whether more follow. state: only those in it, as vector stores call it."""
-    before = (await service.get(caller, wanted.after)).place if wanted.after else None
-    states = tuple(one for one, shown in _STATES.items() if shown == state) if state else None
-    found = await service.page(caller, before=before, limit=wanted.limit + 1, wanted=Narrowed(store_id, states=states))
-    return list(found[: wanted.limit]), len(found) > wanted.limit
-
-
-def _file(document: Document) -> Json:
-    return {
-        "id": document.document_id,
-        "object": "file",
-        "bytes": document.size_bytes,
-        "created_at": int(document.created_at.timestamp()),
-        "filename": document.file_name,
-        "purpose": "assistants",
-        "status": _FILE_STATES.get(document.state, "uploaded"),
-        "status_details": document.failure_message,
-    }
-
-
-def store_file(document: Document) -> Json:
-    error = {"code": document.failure_code, "message": document.failure_message} if document.state == "failed" else None
-    return {
-        "id": document.document_id,
-        "object": "vector_store.file",
-        "created_at": int(document.created_at.timestamp()),
-        "vector_store_id": document.collection_id,
-        "status": _STATES[document.state],
-        "usage_bytes": document.size_bytes,
-        "last_error": error,
-        "attributes": attributes_of(document),
-    }
+    """A page of them, and whether more follow. state, purpose: only those of it, as OpenAI calls it; "": of any."""
+    place = (await service.get(caller, wanted.after)).place if wanted.after else None
+    states = tuple(one for one, shown in STATES.items() if shown == state) if state else None
+    narrowed = Narrowed(store_id, states=states, oldest_first=wanted.order == "asc")
+    found: list[Document] = []
+    while True:
+        count = max(wanted.limit + 1 - len(found), _PAGE if purpose else 0)
+        rows = await service.page(caller, before=place, limit=count, wanted=narrowed)
+        found += [one for one in rows if purpose in ("", purpose_of(one))]
+        if len(rows) < count or len(found) > wanted.limit:
+            return found[: wanted.limit], len(found) > wanted.limit
+        place = rows[-1].place
 
 
 async def _store(service: DocumentService, caller: Principal, collection: Collection) -> Json:
@@ -335,24 +331,7 @@ async def _store(service: DocumentService, caller: Principal, collection: Collec
 
 async def _stores(service: DocumentService, caller: Principal, collections: list[Collection]) -> list[Json]:
     tallies = await service.counts.of(caller, collections)
-    return [_shown(one, tallies.get(one.collection_id, [])) for one in collections]
-
-
-def _shown(collection: Collection, tallies: list[Tally]) -> Json:
-    counts = dict.fromkeys(("in_progress", "completed", "failed"), 0)
-    for one in tallies:
-        counts[_STATES[one.state]] += one.count
-    return {
-        "id": collection.collection_id,
-        "object": "vector_store",
-        "created_at": int(collection.created_at.timestamp()),
-        "name": collection.name,
-        "usage_bytes": sum(one.size_bytes for one in tallies),
-        "file_counts": {**counts, "cancelled": 0, "total": sum(counts.values())},
-        "status": "in_progress" if counts["in_progress"] else "completed",
-        "last_active_at": None,
-        "metadata": {},
-    }
+    return [store_shown(one, tallies.get(one.collection_id, [])) for one in collections]
 
 
 async def _collection(service: DocumentService, caller: Principal, store_id: str) -> Collection:
@@ -363,20 +342,3 @@ async def _collection(service: DocumentService, caller: Principal, store_id: str
     if not found:
         raise NotFound("collection_not_found", "there is no such vector store", param="vector_store_id")
     return found[0]
-
-
-def _result(passage: Passage, document: Document) -> Json:
-    chunk = passage.chunk
-    place = {"page": chunk.page, "start": chunk.start, "end": chunk.end, "heading": chunk.heading}
-    return {
-        "file_id": chunk.document_id,
-        "filename": document.file_name,
-        "score": round(max(passage.score, 0.0), 4),
-        "attributes": place | attributes_of(document),
-        "content": [{"type": "text", "text": chunk.text}],
-    }
-
-
-def listed(items: list[Json], *, has_more: bool = False) -> Json:
-    first, last = (items[0]["id"], items[-1]["id"]) if items else (None, None)
-    return {"object": "list", "data": items, "first_id": first, "last_id": last, "has_more": has_more}

@@ -65,7 +65,11 @@ class ChainCheck:
         self._next_anchor = 0
         self._hashes: list[str] = []  # since the last anchor that was reached
         self._previous = FIRST_PREVIOUS
+        self._anchored = max((anchor.last for anchor in self._anchors), default=0)
         self.count = 0
+        self.uncovered_since: datetime | None = None
+        """When the first record was written that no anchor covers."""
+        self.newest_at: datetime | None = None
 
     def read(self, records: Iterable[AuditRecord]) -> Finding | None:
         """The first bad one among these, which follow those read before."""
@@ -74,6 +78,9 @@ class ChainCheck:
             if what is not None:
                 return Finding(self._tenant_id, self.count + 1, what)
             self.count, self._previous = self.count + 1, record.sha256
+            self.newest_at = record.entry.at
+            if self.count > self._anchored and self.uncovered_since is None:
+                self.uncovered_since = record.entry.at
             if self._next_anchor < len(self._anchors):
                 finding = self._compared(record)
                 if finding is not None:

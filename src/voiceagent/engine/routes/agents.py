@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from voiceagent.domain.agent import DEFAULT_AGENT_ID, DEFAULT_INSTRUCTIONS, Agent
+from voiceagent.domain.document import DEFAULT_COLLECTION_ID
 from voiceagent.domain.identity import Principal
 from voiceagent.domain.provider import Asker
 from voiceagent.domain.tool import Tool
@@ -15,6 +16,7 @@ from voiceagent.engine.conversations import agent_of
 from voiceagent.engine.reply import EngineService
 from voiceagent.kit.errors import InvalidInput, NotFound
 from voiceagent.kit.ids import new_id
+from voiceagent.ports.store import UnitOfWork
 from voiceagent.web.app import Router
 from voiceagent.web.auth import require
 from voiceagent.web.deeds import deed
@@ -22,6 +24,9 @@ from voiceagent.web.repeats.once import once
 
 Reader = Annotated[Principal, Depends(require("agents:read"))]
 Writer = Annotated[Principal, Depends(require("agents:write"))]
+
+LANGUAGE = r"^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*$"
+"""A BCP-47 tag: its language has two or three letters, so that a language's name is none."""
 
 
 class AgentSettings(BaseModel):
@@ -33,7 +38,7 @@ class AgentSettings(BaseModel):
     instructions: str = Field(DEFAULT_INSTRUCTIONS, max_length=20_000)
     model: str = Field("chat", min_length=1, max_length=200)
     voice: str = Field("", max_length=100)
-    language: str = Field("en", min_length=2, max_length=35)
+    language: str = Field("en", max_length=35, pattern=LANGUAGE)
     greeting: str = Field("", max_length=1000)
     temperature: float = Field(0.2, ge=0, le=2)
     max_output_tokens: int = Field(160, ge=1, le=8192)
@@ -84,6 +89,7 @@ def agent_routes(engine: EngineService) -> Router:
     async def create_agent(settings: AgentSettings, request: Request, caller: Writer) -> Agent:
         agent = _agent(engine, caller, new_id("agent"), settings)
         async with store.begin(caller.tenant_id) as work:
+            await _refuse_unknown_collections(work, agent)
             await work.agents.put(agent)
             await work.audit.append(deed(request, "agent_created", agent.agent_id))
         return agent
@@ -98,6 +104,7 @@ def agent_routes(engine: EngineService) -> Router:
         agent = _agent(engine, caller, agent_id, settings)
         async with store.begin(caller.tenant_id) as work:
             await agent_of(work, agent_id)
+            await _refuse_unknown_collections(work, agent)
             await work.agents.put(agent)
             await work.audit.append(deed(request, "agent_changed", agent_id))
         return agent
@@ -114,6 +121,17 @@ def agent_routes(engine: EngineService) -> Router:
 
 def _summary(tool: Tool) -> ToolSummary:
     return ToolSummary(name=tool.name, description=tool.description, effect=tool.effect, confirm=tool.confirm)
+
+
+async def _refuse_unknown_collections(work: UnitOfWork, agent: Agent) -> None:
+    """Raises InvalidInput `unknown_collection`: an agent with one that there is not finds nothing in any of them."""
+    for collection_id in dict.fromkeys(agent.collection_ids):
+        try:
+            await work.collections.get(collection_id)
+        except NotFound as error:
+            if collection_id != DEFAULT_COLLECTION_ID:
+                message = "there is no collection of that id"
+                raise InvalidInput("unknown_collection", message, param="collection_ids") from error
 
 
 def _agent(engine: EngineService, caller: Principal, agent_id: str, settings: AgentSettings) -> Agent:

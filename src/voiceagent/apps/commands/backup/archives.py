@@ -19,7 +19,7 @@ from voiceagent.apps.backup.shelf import forget_destroyed, keep_newest, named, s
 from voiceagent.apps.build import opened
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
 from voiceagent.apps.commands.outcome import OK, REFUSED, err, listing, out, plain, print_json, run
-from voiceagent.apps.commands.stores import local_deed, with_store
+from voiceagent.apps.commands.stores import check_installed, local_deed, with_store
 from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.custody.signing import audit_signer
 from voiceagent.apps.custody.verification import verify as audit_verified
@@ -52,6 +52,7 @@ def create(
 ) -> None:
     """Back up database, objects, wrapped keys and configuration, read the backup again, and let the oldest go."""
     settings = settled(loaded(config, sets, data_dir).settings)
+    run(check_installed(settings))
     keys, place = backup_keys(settings, make=True), folder_of(settings, folder)
 
     async def work() -> Manifest:

@@ -11,6 +11,7 @@ import typer
 from voiceagent.apps.build import opened
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
 from voiceagent.apps.commands.outcome import out, print_json, run
+from voiceagent.apps.commands.stores import check_installed, check_tenant
 from voiceagent.apps.custody.opening import open_keys
 from voiceagent.apps.custody.rotation import rotate
 from voiceagent.apps.custody.rotation import rotate_root as rotate_root_key
@@ -48,6 +49,7 @@ def rotate_key(
     """Give the organisation a new key and destroy the old one. Everything is served meanwhile; a run that was stopped goes on with the next."""
 
     async def use(store: Store, places: Places, keys: Keys) -> int:
+        await check_tenant(store, tenant)
         await _note(store, tenant, "tenant_key_rotation_begun", None)
         count = await rotate(store, places, keys, tenant)
         await _note(store, tenant, "tenant_key_rotated", count)
@@ -109,6 +111,7 @@ def destroy(
         raise InvalidInput("not_confirmed", "give --yes with the id of the tenant", param="--yes")
 
     async def use(store: Store, _places: Places, keys: Keys) -> int:
+        await check_tenant(store, tenant)
         await _note(store, tenant, "tenant_keys_destroyed", None)  # before: afterwards nobody could say why all is gone
         return await keys.destroy(tenant)
 
@@ -168,6 +171,7 @@ async def _note(store: Store, tenant: str, action: str, count: int | None, objec
 
 def _with_keys(settings: Settings, use: Use[T]) -> T:
     async def work() -> T:
+        await check_installed(settings)
         clock = SystemClock()
         keys = await open_keys(settings, clock, make=False)
         if keys is None:

@@ -98,7 +98,7 @@ def add(
                 local_deed("provider_added", provider.name, url=provider.url, has_key=bool(provider.api_key))
             )
 
-    with_store(settings, added)
+    with_store(settings, added, begins=True)
     print_json(_told(provider)) if as_json else out.print(f"{provider.name} is a provider now", markup=False)
 
 

@@ -12,7 +12,7 @@ import typer
 
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
 from voiceagent.apps.commands.outcome import out, print_json, run
-from voiceagent.apps.commands.stores import local_deed
+from voiceagent.apps.commands.stores import check_installed, local_deed
 from voiceagent.apps.custody.rights import default_retention, open_rights
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.privacy import masked
@@ -154,6 +154,7 @@ def _new_file(path: Path) -> BinaryIO:
 
 def _with_rights(settings: Settings, use: Callable[[RightsParts], Awaitable[T]]) -> T:
     async def work() -> T:
+        await check_installed(settings)
         parts = Parts(settings, apart=True)
         try:
             await parts.open("store", "blobs", "vectors", "cache")

@@ -48,7 +48,7 @@ def add(
             await work.audit.append(local_deed("tenant_created", tenant_id))
         await store.directory.add_tenant(Tenant(tenant_id, name, SystemClock().now()))
 
-    with_store(settled(loaded(config, sets, data_dir).settings), added)
+    with_store(settled(loaded(config, sets, data_dir).settings), added, begins=True)
     if as_json:
         print_json({"tenant_id": tenant_id, "name": name})
     else:

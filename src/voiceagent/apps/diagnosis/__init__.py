@@ -1,0 +1,1 @@
+"""What `voiceagent doctor` asks: whether everything that the settings name is there and answers. Changes nothing."""
