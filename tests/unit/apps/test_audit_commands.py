@@ -99,6 +99,27 @@ def test_missing_anchors_are_no_good_log(folder: Path, tmp_path: Path, capsys: p
     assert json.loads(capsys.readouterr().out)["tenants"][0]["unanchored"] == 1
 
 
+def test_a_place_for_the_old_root_key_is_looked_at_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("voiceagent.apps.custody.rotation.KNOWN_EVERYWHERE_S", 0.0)
+    before = (folder / "root.key").read_bytes()
+    asked = ["encryption", "rotate-root", "--data-dir", str(folder), "--aside"]
+    for place in (folder / "none" / "old.key", folder):
+        assert run([*asked, str(place), "--json"]) == 2
+        assert json.loads(capsys.readouterr().out)["error"]["code"] == "bad_file"
+        assert (folder / "root.key").read_bytes() == before
+    for moved in (1, 0):
+        assert run([*asked, str(folder / f"old{moved}.key")]) == 0
+        assert f"all keys are under the new root key, {moved} of them moved by this run" in capsys.readouterr().out
+        monkeypatch.setattr("voiceagent.apps.commands.custody.encryption.rotate_root_key", _ended)
+
+
+async def _ended(*_: object) -> int:
+    """What is left to a run after one that was stopped behind its last key."""
+    return 0
+
+
 async def _one_more(settings: Settings) -> None:
     store = await _store(settings)
     async with store.begin(DEFAULT_TENANT_ID) as work:

@@ -15,8 +15,11 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from voiceagent.apps.backup.pieces import broken
 from voiceagent.apps.cli import GROUPS, PLAIN, app_for, outline, run
+from voiceagent.apps.commands.outcome import exit_code
 from voiceagent.apps.settings import setting_names
+from voiceagent.kit.errors import Forbidden, Misconfigured, Problem, RateLimited, Unavailable
 
 
 @pytest.fixture(autouse=True)
@@ -291,3 +294,18 @@ def test_a_copy_that_is_not_there_is_not_made(capsys: pytest.CaptureFixture[str]
     assert run(wanted) == 2
     assert "copy.db [no_such_file]" in capsys.readouterr().err
     assert not (tmp_path / "copy.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("problem", "code"),
+    [
+        (broken("a piece is cut"), 4),
+        (RateLimited("rate_limited", "slow down"), 4),
+        (Forbidden("backup_key_wrong", "another key"), 4),
+        (Misconfigured("root_key_wrong", "another key"), 2),
+        (Unavailable("store_unavailable", "no answer"), 3),
+    ],
+    ids=lambda one: getattr(one, "code", str(one)),
+)
+def test_nothing_that_has_a_code_is_unexpected(problem: Problem, code: int) -> None:
+    assert exit_code(problem) == code

@@ -60,7 +60,7 @@ def test_a_person_is_added_changed_turned_away_let_in_and_reset(
     token = said(capsys)["token"]
     user, entries = stored(here)
     assert user.password_hash == "" and token.startswith("vp_")
-    assert [one.action for one in entries] == ["user_changed"] * 4 + ["user_created"]
+    assert [one.action for one in entries] == ["password_reset"] + ["user_changed"] * 3 + ["user_created"]
     assert {one.subject for one in entries} == {"service:command-line"}
     assert token not in str(entries) and password not in str(entries)
     assert run(["users", "list", *here]) == 0

@@ -75,3 +75,8 @@ def test_a_provider_is_added_listed_tried_and_removed(
     assert run(["providers", "remove", "ear", *here]) == 0
     assert run(["providers", "remove", "mine", *here]) == 0
     assert run(["providers", "remove", "mine", *here]) == 2
+
+
+def test_an_address_of_an_unknown_kind_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["providers", "add", "foo://x", "--data-dir", str(tmp_path), "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "unknown_adapter"

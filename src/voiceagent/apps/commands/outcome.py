@@ -16,12 +16,10 @@ from rich.table import Column, Table
 
 from voiceagent.kit.errors import (
     Conflict,
-    Forbidden,
     InvalidInput,
     Misconfigured,
     NotFound,
     Problem,
-    Unauthenticated,
     Unavailable,
 )
 
@@ -43,12 +41,12 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def exit_code(problem: Problem) -> int:
-    """Which of the documented codes tells this problem."""
-    if isinstance(problem, Unauthenticated | Forbidden):
-        return REFUSED
+    """Which of the documented codes tells this problem. Whatever has a code of its own was foreseen: what is none of the caller's mistakes and
+    no silent part is a refusal, such as a backup that is broken, stored data that does not open, or too many calls.
+    """
     if isinstance(problem, InvalidInput | NotFound | Conflict | Misconfigured):
         return USAGE
-    return UNAVAILABLE if isinstance(problem, Unavailable) else UNEXPECTED
+    return UNAVAILABLE if isinstance(problem, Unavailable) else REFUSED
 
 
 def tell_problem(problem: Problem, *, as_json: bool) -> None:

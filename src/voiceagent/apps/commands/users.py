@@ -13,6 +13,7 @@ import typer
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
 from voiceagent.apps.commands.outcome import listing, out, plain, print_json
 from voiceagent.apps.commands.stores import local_deed, with_store
+from voiceagent.domain.audit import AuditEntry
 from voiceagent.domain.identity import DEFAULT_TENANT_ID, ROLES, User, email_key
 from voiceagent.gateway.identity.passwords import Passwords
 from voiceagent.gateway.identity.sessions import handed_out
@@ -152,8 +153,11 @@ def reset(
         await work.access.grants.add(grant)
         tokens.append(secret)
 
+    def told(user: User) -> AuditEntry:
+        return local_deed("password_reset", user.user_id, second_factor=second_factor)
+
     place = _Place(config, sets, data_dir, tenant)
-    user = _change(place, email, lambda one: replace(one, password_hash=""), also=hand_out)
+    user = _change(place, email, lambda one: replace(one, password_hash=""), also=hand_out, deed=told)
     if as_json:
         print_json({"user_id": user.user_id, "token": tokens[0]})
     else:
@@ -172,12 +176,17 @@ async def _nothing(_work: UnitOfWork, _user: User) -> None:
     """Nothing more is to be done."""
 
 
+def _user_changed(user: User) -> AuditEntry:
+    return local_deed("user_changed", user.user_id, role=user.role, disabled=user.disabled)
+
+
 def _change(
     place: _Place,
     email: str,
     change: Callable[[User], User],
     *,
     also: Callable[[UnitOfWork, User], Awaitable[None]] = _nothing,
+    deed: Callable[[User], AuditEntry] = _user_changed,
 ) -> User:
     async def changed(store: Store) -> User:
         async with store.begin(place.tenant) as work:
@@ -185,8 +194,7 @@ def _change(
             after = replace(change(before), epoch=before.epoch + 1)
             await work.users.put(after)
             await also(work, after)
-            deed = local_deed("user_changed", after.user_id, role=after.role, disabled=after.disabled)
-            await work.audit.append(deed)
+            await work.audit.append(deed(after))
         return after
 
     return with_store(place.settings, changed, tenant_id=place.tenant)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Annotated, TypeVar, cast
@@ -81,6 +82,8 @@ def rotate_root(
 ) -> None:
     """Put the keys of all organisations under a new root key. Everything is served meanwhile; a run that was stopped goes on with the next."""
 
+    _check_aside(aside)
+
     async def use(store: Store, _places: Places, keys: Keys) -> int | None:
         await _note(store, DEFAULT_TENANT_ID, "root_key_rotation_begun", None, "root")
         count = await rotate_root_key(store, cast(RootKeys, keys), aside)
@@ -93,7 +96,18 @@ def rotate_root(
     elif count is None:
         out.print(f"set the root key to what is in {aside}, for every service, restart them, and run this again")
     else:
-        out.print(f"{count} keys are under the new root key; {aside} holds what to keep or to set")
+        out.print(
+            f"all keys are under the new root key, {count} of them moved by this run; {aside} holds what to keep or to set"
+        )
+
+
+def _check_aside(path: Path) -> None:
+    """Before anything is moved: it is written last. Raises InvalidInput `bad_file`."""
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise InvalidInput(
+            "bad_file", f"{path} cannot be written: name a new file in a folder that is there", param="--aside"
+        )
 
 
 @app.command(epilog="Example: `voiceagent encryption destroy --tenant ten_old --yes ten_old`")

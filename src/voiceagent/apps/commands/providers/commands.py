@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from voiceagent.adapters.providers.embed import same_model
-from voiceagent.apps.build import opened
+from voiceagent.apps.build import found, opened
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
 from voiceagent.apps.commands.outcome import OK, REFUSED, listing, out, plain, print_json
 from voiceagent.apps.commands.stores import local_deed, with_store
@@ -41,12 +41,12 @@ def list_providers(
     config: ConfigOption = None, sets: SetOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
 ) -> None:
     """List the providers of the settings and of the store, in the order in which they are tried."""
-    found = _all(settled(loaded(config, sets, data_dir).settings))
+    providers = _all(settled(loaded(config, sets, data_dir).settings))
     if as_json:
-        print_json([_told(one) for one in found])
+        print_json([_told(one) for one in providers])
         return
     table = listing("name", "kind", "where", "roles", "priority", "$/M in", "$/M out", "from")
-    for one in found:
+    for one in providers:
         table.add_row(
             plain(one.name),
             one.kind,
@@ -84,6 +84,7 @@ def add(
     if key_env and not key:
         raise InvalidInput("bad_flag", f"--key-env {key_env}: the variable is not set, or empty", param="--key-env")
     provider = replace(provider_of(url, kind=kind, stored=True), api_key=key)
+    found(provider.kind, provider.url)  # an unknown kind of address is no address that is refused
     check_provider(provider, rules(settings))
 
     async def added(store: Store) -> None:
@@ -154,8 +155,8 @@ def _all(settings: Settings) -> list[Provider]:
 
     fixed = [replace(provider_of(url), priority=10 + position) for position, url in enumerate(llm_urls(settings))]
     fixed += [one for kind in ROUTED for one in pair(settings, kind)]
-    found = [*fixed, *fixed_providers(settings), *with_store(settings, read)]
-    return sorted(found, key=lambda one: (KINDS.index(one.kind), one.priority))
+    providers = [*fixed, *fixed_providers(settings), *with_store(settings, read)]
+    return sorted(providers, key=lambda one: (KINDS.index(one.kind), one.priority))
 
 
 async def _opened(settings: Settings, provider: Provider) -> Any:
