@@ -44,7 +44,7 @@ const PATH = 'GET /api/v1/conversations';
 
 it('lists a page, and goes on by the address', async () => {
   const { router, requests } = await openPage('/conversations', {
-    answers: { [PATH]: { conversations: [ONE], next_before: AT } },
+    answers: { [PATH]: { conversations: [ONE], next_before: AT, next_before_id: 'conv_1' } },
   });
   const table = await screen.findByRole('table', { name: 'Conversations' });
   expect(within(table).getByRole('link', { name: '<b>Hours</b>' })).toHaveAttribute(
@@ -53,21 +53,23 @@ it('lists a page, and goes on by the address', async () => {
   );
   await expectAccessible();
   await userEvent.click(screen.getByRole('button', { name: 'Next page' }));
-  expect(router.state.location.search).toEqual({ before: AT });
+  expect(router.state.location.search).toEqual({ before: AT, before_id: 'conv_1' });
   expect(requests.some((one) => new URL(one.url).searchParams.get('before') === AT)).toBe(true);
   await userEvent.click(await screen.findByRole('button', { name: 'Newest' }));
   expect(router.state.location.search).toEqual({});
 });
 
 it('says that there are none', async () => {
-  await openPage('/conversations', { answers: { [PATH]: { conversations: [], next_before: null } } });
+  await openPage('/conversations', {
+    answers: { [PATH]: { conversations: [], next_before: null, next_before_id: null } },
+  });
   expect(await screen.findByText('No conversations yet')).toBeInTheDocument();
 });
 
 it('shows turns with what was heard, sources and times, and deletes', async () => {
   const { requests, router } = await openPage('/conversations/conv_1', {
     answers: {
-      [PATH]: { conversations: [], next_before: null },
+      [PATH]: { conversations: [], next_before: null, next_before_id: null },
       'GET /api/v1/conversations/conv_1': ONE,
       'GET /api/v1/conversations/conv_1/turns': { turns: [TURN] },
       'DELETE /api/v1/conversations/conv_1': null,

@@ -31,7 +31,8 @@ export function ListPage() {
       }}
     />
   );
-  const { before: _, ...first } = search;
+  const { before: _, before_id: __, ...first } = search;
+  const { next_before: next, next_before_id: nextId } = query.data ?? {};
   return (
     <>
       <PageHeader title={t('conversations.title')} lead={t('conversations.lead')} actions={sizes} />
@@ -54,12 +55,12 @@ export function ListPage() {
       </QueryView>
       <Pager
         onNewest={search.before ? () => void navigate({ search: first }) : undefined}
-        onNext={nextOf(query.data?.next_before, (before) => void navigate({ search: { ...first, before } }))}
+        onNext={
+          next && nextId
+            ? () => void navigate({ search: { ...first, before: next, before_id: nextId } })
+            : undefined
+        }
       />
     </>
   );
-}
-
-function nextOf(before: string | null | undefined, go: (before: string) => void) {
-  return before ? () => go(before) : undefined;
 }

@@ -10,6 +10,7 @@ export type Turn = components['schemas']['Turn'];
 
 export interface ListWanted {
   readonly before?: string | undefined;
+  readonly before_id?: string | undefined;
   readonly size?: number | undefined;
 }
 
@@ -18,11 +19,11 @@ const MOST_TURNS = 200;
 /** A conversation that goes on gets new turns while it is looked at. */
 const EVERY_MS = 10_000;
 
-export function conversationsQuery(api: Api, { before, size = PAGE_SIZE }: ListWanted) {
+export function conversationsQuery(api: Api, { before, before_id, size = PAGE_SIZE }: ListWanted) {
   return queryOptions({
-    queryKey: [KEY, 'list', before ?? '', size],
+    queryKey: [KEY, 'list', before ?? '', before_id ?? '', size],
     queryFn: ({ signal }) => {
-      const query = { limit: size, ...(before ? { before } : {}) };
+      const query = { limit: size, ...(before ? { before, before_id: before_id ?? '' } : {}) };
       return bodyOf(api.GET('/api/v1/conversations', { params: { query }, signal }));
     },
     refetchInterval: before ? false : EVERY_MS,

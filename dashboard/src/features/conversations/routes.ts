@@ -2,13 +2,17 @@
 
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
 import { needs, shellRoute } from '@/lib/routes';
-import { choiceParam, momentParam, type RawSearch, validated } from '@/lib/search-params';
+import { choiceParam, momentParam, type RawSearch, textParam, validated } from '@/lib/search-params';
 import { PAGE_SIZES } from './page-sizes';
 import { conversationQuery, conversationsQuery, turnsQuery } from './queries';
 
-/** before: where the page before ended.  size: rows of a page. */
+/** before, before_id: where the page before ended.  size: rows of a page. */
 const listSearch = (raw: RawSearch) =>
-  validated({ before: momentParam(raw, 'before'), size: choiceParam(raw, 'size', PAGE_SIZES) });
+  validated({
+    before: momentParam(raw, 'before'),
+    before_id: textParam(raw, 'before_id'),
+    size: choiceParam(raw, 'size', PAGE_SIZES),
+  });
 
 const listRoute = createRoute({
   getParentRoute: () => shellRoute,

@@ -20,15 +20,15 @@ import { toast } from '@/lib/toasts';
 import { downloadJson } from './download';
 import { EraseDialog } from './erase-dialog';
 import styles from './privacy.module.css';
-import { type Erasure, erasuresQuery, privacyKey } from './queries';
+import { type Erasure, type ErasurePlace, erasuresQuery, privacyKey } from './queries';
 
 export function ErasuresCard() {
   const { t } = useI18n();
   const queryClient = useQueryClient();
-  const [before, setBefore] = useState<string | null>(null);
+  const [place, setPlace] = useState<ErasurePlace | null>(null);
   const [asking, setAsking] = useState(false);
-  const query = useQuery(erasuresQuery(useApi(), before));
-  const next = query.data?.next_before;
+  const query = useQuery(erasuresQuery(useApi(), place));
+  const { next_before: next, next_before_id: nextId } = query.data ?? {};
   const begun = () => {
     setAsking(false);
     toast('info', t('privacy.erase.begun'));
@@ -51,8 +51,8 @@ export function ErasuresCard() {
           {(page) => <Erasures erasures={page.items} />}
         </QueryView>
         <Pager
-          onNewest={before ? () => setBefore(null) : undefined}
-          onNext={next ? () => setBefore(next) : undefined}
+          onNewest={place ? () => setPlace(null) : undefined}
+          onNext={next && nextId ? () => setPlace({ before: next, before_id: nextId }) : undefined}
         />
       </div>
       {asking ? <EraseDialog onDone={begun} onClose={() => setAsking(false)} /> : null}

@@ -18,7 +18,7 @@ const DONE = {
 const ANSWERS = {
   'GET /api/v1/privacy/retention': { transcripts_days: 365, audio_days: 30, documents_days: null },
   'GET /api/v1/privacy/holds': { everything: false, names: ['h1'] },
-  'GET /api/v1/privacy/erasures': { items: [DONE], next_before: null },
+  'GET /api/v1/privacy/erasures': { items: [DONE], next_before: null, next_before_id: null },
 };
 const sent = async (requests: readonly Request[], method: string) =>
   requests.find((one) => one.method === method)?.json();

@@ -4,7 +4,7 @@ import { queryOptions } from '@tanstack/react-query';
 import { type Api, bodyOf } from '@/api/client';
 import type { components } from '@/api/generated/schema';
 
-export type Retention = components['schemas']['RetentionBody'];
+export type Retention = components['schemas']['RetentionShown'];
 export type Holds = components['schemas']['HoldsShown'];
 export type HoldsWanted = components['schemas']['HoldsBody'];
 export type Erasure = components['schemas']['ErasureShown'];
@@ -29,12 +29,18 @@ export function holdsQuery(api: Api) {
   });
 }
 
-/** Asked for again while one is under way. before: where the page before ended. */
-export function erasuresQuery(api: Api, before: string | null) {
+/** Where a page of erasures ended. */
+export interface ErasurePlace {
+  readonly before: string;
+  readonly before_id: string;
+}
+
+/** Asked for again while one is under way. place: where the page before ended. */
+export function erasuresQuery(api: Api, place: ErasurePlace | null) {
   return queryOptions({
-    queryKey: [...privacyKey, 'erasures', before],
+    queryKey: [...privacyKey, 'erasures', place],
     queryFn: ({ signal }) => {
-      const query = { limit: PAGE_SIZE, ...(before ? { before } : {}) };
+      const query = { limit: PAGE_SIZE, ...place };
       return bodyOf(api.GET('/api/v1/privacy/erasures', { params: { query }, signal }));
     },
     refetchInterval: ({ state }) => (state.data?.items.some((one) => one.state !== 'done') ? LIVE_MS : false),
