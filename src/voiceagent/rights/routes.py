@@ -19,7 +19,7 @@ from voiceagent.rights.requests import request_erasure, subject_of
 from voiceagent.rights.retention import approved
 from voiceagent.rights.reveal import reveal_routes
 from voiceagent.rights.routes_holds import Guardian, Strict, Subject, hold_routes
-from voiceagent.web.answers.paging import Before, Paged
+from voiceagent.web.answers.paging import Before, Paged, ending
 from voiceagent.web.app import Router
 from voiceagent.web.deeds import deed
 
@@ -111,8 +111,7 @@ def _add_erasures(router: Router, parts: RightsParts) -> None:
         """The erasures of the organisation."""
         async with parts.store.begin(caller.tenant_id, read_only=True) as work:
             found = await work.erasures.page(before=before, limit=limit)
-        at, last_id = found[-1].place if len(found) == limit else (None, None)
-        return ErasurePage(items=[_shown(one) for one in found], next_before=at, next_before_id=last_id)
+        return ErasurePage(items=[_shown(one) for one in found], **ending([one.place for one in found], limit))
 
     @router.get("/erasures/{erasure_id}")
     async def get_erasure(erasure_id: str, caller: Guardian) -> ErasureShown:

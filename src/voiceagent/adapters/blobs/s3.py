@@ -100,9 +100,9 @@ class S3Blobs:
 
 
 def _store(
-    bucket: str, options: Mapping[str, str], *, request_s: float, retries: int, read_s: float | None = None
+    bucket: str, options: Mapping[str, str], *, request_s: float, retries: int, read_s: float = READ_S
 ) -> S3Store:
-    read_s = min(READ_S if read_s is None else read_s, request_s)
+    read_s = min(read_s, request_s)
     endpoint = options.get("endpoint", "")
     config: dict[str, Any] = {"region": options.get("region", "us-east-1"), "checksum_algorithm": "SHA256"}
     if endpoint:

@@ -70,7 +70,7 @@ def server_at(url: str, *, api_key: str = "", outbound: Outbound | None = None) 
         local=is_loopback(parts.hostname) and query.get("local") != "0",
         concurrency=_number(query, "concurrency", 16),
     )
-    key = api_key or _api_key(query)
+    key = api_key or api_key_of(query)
     return OpenAiServer(base_url, capabilities, key, api_version=version, outbound=outbound)
 
 
@@ -81,7 +81,8 @@ def _number(query: dict[str, str], name: str, default: int) -> int:
     return int(value)
 
 
-def _api_key(query: dict[str, str]) -> str:
+def api_key_of(query: dict[str, str]) -> str:
+    """The key that `key_env` or `key_file` names, "" where none is named. Raises Misconfigured `llm_credentials`."""
     if variable := query.get("key_env"):
         key = os.environ.get(variable, "").strip()
         if not key:

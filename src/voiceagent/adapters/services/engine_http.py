@@ -144,9 +144,8 @@ def _event(line: bytes) -> ReplyEvent:
 
 async def _refusal(response: Answer) -> Problem:
     if response.status == Unauthenticated.status:
-        _log.error(
-            "service_token_refused", service="engine"
-        )  # the caller's own credentials were good: the gateway saw them
+        # Never the caller's fault: the gateway saw good credentials.
+        _log.error("service_token_refused", service="engine")
         return Unavailable("engine_unavailable", "the engine does not trust this service; are their clocks right?")
     try:
         body = json.loads(await response.read())

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
+from voiceagent.adapters.llm.openai_url import api_key_of
 from voiceagent.apps.diagnosis.finding import WITHIN_S, Look
 from voiceagent.apps.settings import Settings
 from voiceagent.kit.errors import Misconfigured, Unavailable
@@ -65,17 +65,8 @@ async def _server(url: str, key_env: str) -> str:
 
 def _credentials(query: str, kind: str, key_env: str) -> dict[str, str]:
     options = {name: values[-1] for name, values in parse_qs(query).items()}
-    key = ""
-    if options.get("key_env"):
-        key = os.environ.get(options["key_env"], "").strip()
-        if not key:
-            raise Misconfigured("llm_credentials", f"the variable {options['key_env']} with the API key is not set")
-    elif options.get("key_file"):
-        try:
-            key = Path(options["key_file"]).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as failure:
-            raise Misconfigured("llm_credentials", "the file with the API key cannot be read") from failure
-    elif key_env:
+    key = api_key_of(options)
+    if not key and key_env and "key_env" not in options:
         key = os.environ.get(key_env, "").strip()
     if not key:
         return {}

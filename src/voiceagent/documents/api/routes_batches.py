@@ -16,6 +16,7 @@ from voiceagent.documents.api.routes_openai import (
     Reader,
     Service,
     Writer,
+    refuse_missing,
 )
 from voiceagent.documents.service import DocumentService
 from voiceagent.domain.document import Document
@@ -73,8 +74,7 @@ Remembered = Annotated[Cache, Depends(cache_of)]
 async def create_batch(store_id: str, wanted: BatchWanted, caller: Writer, service: Service, cache: Remembered) -> Json:
     """Put files into a vector store: all of them, or none when one is not there."""
     files = wanted.wanted
-    if len(await service.several(caller, files)) < len(files):
-        raise NotFound("document_not_found", "there is no such file", param="file_ids")
+    await refuse_missing(service, caller, files)
     for file_id, attributes in files.items():
         await service.move(caller, file_id, store_id, attributes)
     batch_id = new_id("vsfb")

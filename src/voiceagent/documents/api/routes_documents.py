@@ -23,7 +23,7 @@ from voiceagent.documents.service import DocumentService, Upload
 from voiceagent.domain.document import DEFAULT_COLLECTION_ID, DocumentState, Narrowed, Page, boxes_between
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.errors import InvalidInput, NotFound
-from voiceagent.web.answers.paging import Before
+from voiceagent.web.answers.paging import Before, ending
 from voiceagent.web.app import Router, body_limit
 from voiceagent.web.auth import require
 from voiceagent.web.repeats.once import once
@@ -147,8 +147,7 @@ async def list_documents(
     """The documents that the caller may read, newest first: of one collection, kind and state, where they are given."""
     wanted = Narrowed(collection_id, kind, (state,) if state else None)
     found = await service.page(caller, before=before, limit=limit, wanted=wanted)
-    at, last_id = found[-1].place if len(found) == limit else (None, None)
-    return DocumentList(items=[document_shown(one) for one in found], next_before=at, next_before_id=last_id)
+    return DocumentList(items=[document_shown(one) for one in found], **ending([one.place for one in found], limit))
 
 
 @router.get("/{document_id}")

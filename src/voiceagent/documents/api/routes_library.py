@@ -21,6 +21,7 @@ from voiceagent.documents.service import DocumentService
 from voiceagent.domain.document import Collection, SearchQuery
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.ids import new_id
+from voiceagent.web.answers.paging import in_utc
 from voiceagent.web.app import Router
 from voiceagent.web.auth import require
 from voiceagent.web.repeats.once import once
@@ -71,8 +72,8 @@ async def search(wanted: SearchWanted, caller: Reader, service: Service) -> Pass
         collection_ids=None if wanted.collection_ids is None else tuple(wanted.collection_ids),
         kinds=tuple(wanted.kinds),
         languages=tuple(wanted.languages),
-        after=_aware(wanted.after),
-        before=_aware(wanted.before),
+        after=wanted.after and in_utc(wanted.after),
+        before=wanted.before and in_utc(wanted.before),
         deadline_s=_SEARCH_S,
         neighbours=wanted.neighbours,
     )
@@ -81,7 +82,3 @@ async def search(wanted: SearchWanted, caller: Reader, service: Service) -> Pass
 
 def _collection(collection_id: str, wanted: CollectionWanted) -> Collection:
     return Collection(collection_id, wanted.name, datetime.now(UTC), frozenset(wanted.reader_ids))
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

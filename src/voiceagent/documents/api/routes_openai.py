@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -151,8 +151,7 @@ async def delete_file(file_id: str, caller: Writer, service: Service) -> Json:
 @once()
 async def create_store(wanted: StoreWanted, caller: Writer, service: Service) -> Json:
     """Make a vector store, with files in it if any are named."""
-    for file_id in wanted.file_ids:
-        await service.get(caller, file_id)  # before: who is refused finds no store that is half filled
+    await refuse_missing(service, caller, wanted.file_ids)  # before: who is refused finds no store that is half filled
     made = Collection(new_id("col"), wanted.name, datetime.now(UTC))
     await service.put_collection(caller, made, is_new=True)
     for file_id in wanted.file_ids:
@@ -272,6 +271,13 @@ async def search_store(store_id: str, wanted: StoreSearch, caller: Reader, servi
         "has_more": False,
         "next_page": None,
     }
+
+
+async def refuse_missing(service: DocumentService, caller: Principal, file_ids: Iterable[str]) -> None:
+    """Raises NotFound `document_not_found` unless the caller may read every one of these files."""
+    wanted = set(file_ids)
+    if len(await service.several(caller, wanted)) < len(wanted):
+        raise NotFound("document_not_found", "there is no such file", param="file_ids")
 
 
 async def _within(service: DocumentService, caller: Principal, store_id: str, file_id: str) -> Document:

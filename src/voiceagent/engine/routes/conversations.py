@@ -12,7 +12,7 @@ from voiceagent.engine.conversations import may_see
 from voiceagent.engine.reply import EngineService
 from voiceagent.kit.errors import NotFound
 from voiceagent.ports.store import UnitOfWork
-from voiceagent.web.answers.paging import Before, Paged
+from voiceagent.web.answers.paging import Before, Paged, ending
 from voiceagent.web.app import Router
 from voiceagent.web.auth import require
 from voiceagent.web.deeds import deed
@@ -43,8 +43,7 @@ def conversation_routes(engine: EngineService) -> Router:
     async def list_conversations(caller: Reader, before: Before, limit: Limit = 50) -> ConversationPage:
         async with store.begin(caller.tenant_id, may_lag=True) as work:
             found = await work.conversations.page(before=before, limit=limit)
-        at, last_id = found[-1].place if len(found) == limit else (None, None)
-        return ConversationPage(conversations=list(found), next_before=at, next_before_id=last_id)
+        return ConversationPage(conversations=list(found), **ending([one.place for one in found], limit))
 
     @router.get("/{conversation_id}")
     async def get_conversation(conversation_id: str, caller: Reader) -> Conversation:
@@ -56,8 +55,7 @@ def conversation_routes(engine: EngineService) -> Router:
         async with store.begin(caller.tenant_id, may_lag=True) as work:
             await _seen(work, caller, conversation_id)
             found = await work.conversations.turns(conversation_id, last=limit, before=before)
-        at, first_id = found[0].place if len(found) == limit else (None, None)
-        return TurnPage(turns=list(found), next_before=at, next_before_id=first_id)
+        return TurnPage(turns=list(found), **ending([one.place for one in reversed(found)], limit))
 
     @router.delete("/{conversation_id}", status_code=204)
     async def delete_conversation(conversation_id: str, request: Request, caller: Writer) -> None:

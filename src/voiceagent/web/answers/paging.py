@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 from fastapi import Depends, Query
 from pydantic import BaseModel
 
 from voiceagent.domain.paging import Place
+
+
+def in_utc(moment: datetime) -> datetime:
+    """A moment as callers write it; one without a time zone is UTC."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _place(
@@ -21,13 +27,11 @@ def _place(
         ),
     ] = "",
 ) -> Place | None:
-    if before is None:
-        return None
-    return before if before.tzinfo else before.replace(tzinfo=UTC), before_id
+    return None if before is None else (in_utc(before), before_id)
 
 
 Before = Annotated[Place | None, Depends(_place)]
-"""The place that the caller gave, None for the first page. A moment without a time zone is UTC."""
+"""The place that the caller gave, None for the first page."""
 
 
 class Paged(BaseModel):
@@ -35,3 +39,16 @@ class Paged(BaseModel):
 
     next_before: datetime | None
     next_before_id: str | None
+
+
+class Ending(TypedDict):
+    """The fields of Paged."""
+
+    next_before: datetime | None
+    next_before_id: str | None
+
+
+def ending(places: Sequence[Place], limit: int) -> Ending:
+    """Where a page ends whose rows stand at `places`, the newest first; a page that is not full is the last one."""
+    at, row_id = places[-1] if len(places) == limit else (None, None)
+    return {"next_before": at, "next_before_id": row_id}
