@@ -15,7 +15,7 @@ pytestmark = [
     pytest.mark.skipif(
         not (FOLDER / "node_modules").is_dir(), reason="missing: the dashboard's packages (make dashboard)"
     ),
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
 ]
 
 
