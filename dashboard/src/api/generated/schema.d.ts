@@ -2155,9 +2155,11 @@ export interface components {
         };
         /**
          * Me
-         * @description The caller as the platform sees it.
+         * @description The caller as the platform sees it. email, totp: of signed-in people alone; totp: an authenticator app is in force.
          */
         Me: {
+            /** Email */
+            email?: string | null;
             /** Kind */
             kind: string;
             /** Scopes */
@@ -2166,6 +2168,8 @@ export interface components {
             subject: string;
             /** Tenant Id */
             tenant_id: string;
+            /** Totp */
+            totp?: boolean | null;
         };
         /**
          * NewPassword
@@ -2688,7 +2692,7 @@ export interface components {
         };
         /**
          * SessionShown
-         * @description A sign-in that still holds.
+         * @description A sign-in that still holds. current: the one that asks.
          */
         SessionShown: {
             /**
@@ -2696,6 +2700,8 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /** Current */
+            current: boolean;
             /**
              * Expires At
              * Format: date-time
