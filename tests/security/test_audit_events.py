@@ -37,6 +37,7 @@ ELSEWHERE = {
     "hooks_changed": ("services/test_hooks.py", "test_a_change_is_recorded_once_in_each_organisations_audit_log"),
     "tool_called": ("unit/engine/test_tool_rounds.py", "test_without_its_audit_record_no_change_happens"),
     "erasure_completed": ("security/test_audit_events.py", "test_an_erasure_is_not_over_before_its_record_stands"),
+    "erasure_held": ("contracts/test_erasure_held.py", "test_a_hold_after_the_request_stops_the_job_and_is_on_record"),
     "tenant_key_rotated": ("security/test_audit_events.py", "test_no_key_is_rotated_without_a_record_that_it_begins"),
     "tenant_key_rotation_begun": (
         "security/test_audit_events.py",
