@@ -18,6 +18,8 @@ _BOUNDS = (
     "voiceagent.adapters.bus.redis_log.CALL_S",
     "voiceagent.adapters.discovery.redis.ANSWER_S",
     "voiceagent.adapters.discovery.redis._SOCKET_S",
+    "voiceagent.adapters.llm.llamacpp._COUNT_S",
+    "voiceagent.adapters.llm.llamacpp._WARM_S",
     "voiceagent.adapters.store.postgresql.COMMAND_S",
     "voiceagent.adapters.store.postgresql.CONNECT_S",
     "voiceagent.adapters.store.postgresql.POOL_WAIT_S",
