@@ -104,6 +104,8 @@ async def test_a_person_signs_in_and_every_page_opens_clean(desk: Desk) -> None:
         "/analytics": "Response delay by stage",
         "/providers": "Speech recognition",
         "/providers/stt:scripted": "What it can do",
+        "/settings": "server.gateway_port",
+        "/settings?q=scrape": "server.scrape_token",
         "/privacy": "365 days",
         "/users": VIEWER,
         "/users/user_vera": "Turn away",

@@ -1125,6 +1125,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Settings
+         * @description Every setting of the process that answers. They are one for all organisations: only the one that runs the platform sees them.
+         */
+        get: operations["list_settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/usage": {
         parameters: {
             query?: never;
@@ -2705,6 +2725,55 @@ export interface components {
             method: string;
             /** Session Id */
             session_id: string;
+        };
+        /**
+         * SettingsAreaView
+         * @description Settings that belong together: a table of the settings file.
+         */
+        SettingsAreaView: {
+            /** Meaning */
+            meaning: string;
+            /** Name */
+            name: string;
+            /** Settings */
+            settings: components["schemas"]["SettingView"][];
+        };
+        /**
+         * SettingsView
+         * @description apart: other services run in processes of their own, each by its own environment; these are the gateway's.
+         */
+        SettingsView: {
+            /** Apart */
+            apart: boolean;
+            /** Areas */
+            areas: components["schemas"]["SettingsAreaView"][];
+        };
+        /**
+         * SettingView
+         * @description A setting in force. value: as one would write it; null of a secret, of which only is_set is told; credentials in URLs are `***`.
+         *
+         *     variable: of the environment.  default: "" for none, and for folders of the user.  place: the file and line, variable or flag, "" of a default.
+         */
+        SettingView: {
+            /** Default */
+            default: string;
+            /** Is Set */
+            is_set: boolean;
+            /** Meaning */
+            meaning: string;
+            /** Name */
+            name: string;
+            /** Place */
+            place: string;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "default" | "file" | "environment" | "flag";
+            /** Value */
+            value: string | null;
+            /** Variable */
+            variable: string;
         };
         /**
          * SignedIn
@@ -5235,6 +5304,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsView"];
                 };
             };
         };

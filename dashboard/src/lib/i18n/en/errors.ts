@@ -18,6 +18,7 @@ export const errors = {
   'error.second_factor_wrong': 'This is not the code that the app shows now.',
   'error.rate_limited': 'Too many tries. Wait a little, then try again.',
   'error.insufficient_scope': 'Your role does not allow this.',
+  'error.operators_only': 'Only the organisation that runs the platform may do this.',
   'error.document_not_found': 'There is no such document, or you may not read it.',
   'error.conversation_not_found': 'There is no such conversation, or you may not read it.',
   'error.retry_after': 'Again possible in {seconds} s.',
