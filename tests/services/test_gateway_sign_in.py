@@ -75,6 +75,8 @@ async def test_a_browsers_session_lies_in_a_cookie_that_scripts_cannot_read(rig:
     assert body["access_token"] is None and body["refresh_token"] is None and morsel.value not in str(body)
     cookies = {"Cookie": f"va_session={morsel.value}"}
     assert (await call(rig, "GET", "/api/v1/me", cookies))[1]["subject"] == someone.user_id
+    listed = (await call(rig, "GET", "/api/v1/me/sessions", cookies))[1]["items"]
+    assert [one["current"] for one in listed] == [True, False], "the other one came by token"
     assert (await call(rig, "GET", "/api/v1/auth/session", cookies))[1]["csrf_token"] == body["csrf_token"]
     for headers in ({}, {"X-CSRF-Token": "x"}, {"X-CSRF-Token": body["csrf_token"][:-1] + "x"}):
         status, problem = await call(rig, "POST", "/v1/chat/completions", cookies | headers, json={})
@@ -167,6 +169,7 @@ async def test_an_authenticator_app_is_asked_for_and_no_code_works_twice(
     _, enrolled = await call(rig, "POST", "/api/v1/me/totp", headers)
     assert "otpauth://totp/" in enrolled["uri"]
     assert (await someone.login()).status == 200, "not in force before it is confirmed"
+    assert (await call(rig, "GET", "/api/v1/me", headers))[1]["totp"] is False
     assert (await call(rig, "POST", "/api/v1/me/totp/confirm", headers, json={"code": "000000"}))[0] == 400
 
     def code(ahead: int) -> str:
@@ -174,6 +177,7 @@ async def test_an_authenticator_app_is_asked_for_and_no_code_works_twice(
 
     status, body = await call(rig, "POST", "/api/v1/me/totp/confirm", headers, json={"code": code(-1)})
     assert status == 200 and len(set(body["recovery_codes"])) == 10
+    assert (await call(rig, "GET", "/api/v1/me", headers))[1]["totp"] is True
     assert await problem_of(await someone.login()) == (401, "second_factor_needed")
     refused = await someone.login(code="123456")
     assert await problem_of(refused) == (401, "second_factor_wrong")
@@ -188,7 +192,19 @@ async def test_an_authenticator_app_is_asked_for_and_no_code_works_twice(
     proof = {"password": PASSWORD, "code": body["recovery_codes"][1]}
     assert (await call(rig, "POST", "/api/v1/me/totp/remove", headers, json=proof | {"password": OTHER}))[0] == 401
     assert (await call(rig, "POST", "/api/v1/me/totp/remove", headers, json=proof))[0] == 204
+    assert (await call(rig, "GET", "/api/v1/me", headers))[1]["totp"] is False
     assert (await someone.login()).status == 200
+
+
+async def test_people_learn_who_they_are_and_a_key_says_nothing_of_its_owner(rig: Rig) -> None:
+    someone = await person(rig)
+    _, mine = await call(rig, "GET", "/api/v1/me", await someone.bearer())
+    assert (mine["subject"], mine["kind"], mine["email"]) == (someone.user_id, "user", someone.email)
+    _, owned = await rig.key(user_id=someone.user_id)
+    _, nobodys = await rig.key()
+    for key in (owned, nobodys):
+        _, shown = await call(rig, "GET", "/api/v1/me", key)
+        assert shown["kind"] == "key" and not {"email", "totp"} & set(shown)
 
 
 # ---- invitations, resets, passwords
@@ -245,6 +261,9 @@ async def test_people_see_and_end_their_sessions_and_no_others(rig: Rig) -> None
     _, mine = await call(rig, "GET", "/api/v1/me/sessions", second)
     _, theirs = await call(rig, "GET", "/api/v1/me/sessions", other)
     assert (len(mine["items"]), len(theirs["items"])) == (2, 1)
+    assert [one["current"] for one in mine["items"]] == [True, False], "newest first, and the newest asks"
+    _, seen = await call(rig, "GET", "/api/v1/me/sessions", first)
+    assert [one["current"] for one in seen["items"]] == [False, True]
     path = "/api/v1/me/sessions/"
     assert (await call(rig, "DELETE", path + theirs["items"][0]["session_id"], second))[0] == 404
     assert (await call(rig, "DELETE", path + mine["items"][1]["session_id"], second))[0] == 204

@@ -1,3 +1,4 @@
+import { waitFor } from '@testing-library/react';
 import { fakeMedia, type Media } from '@tests/media';
 import { afterEach, expect, it, vi } from 'vitest';
 import { ApiProblem } from '@/api/problem';
@@ -10,7 +11,7 @@ afterEach(() => vi.useRealTimers());
 async function opened(media: Media): Promise<Call> {
   const call = new Call();
   const started = call.start(address, true);
-  await vi.waitFor(() => expect(media.sockets.length).toBe(1));
+  await waitFor(() => expect(media.sockets.length).toBe(1));
   media.sockets[0]?.stand();
   await started;
   return call;
@@ -57,7 +58,7 @@ it('mutes, asks in writing in place of an answer, and lets go of everything at t
   call.end();
   expect(socket?.closedWith).toBe(1000);
   expect(media.track.stop).toHaveBeenCalled();
-  await vi.waitFor(() => expect(media.open()).toBe(0));
+  await waitFor(() => expect(media.open()).toBe(0));
   expect(call.view).toMatchObject({ phase: 'ended', problem: null, conversationId: 'conv_1' });
 });
 
@@ -66,10 +67,10 @@ it('goes on in the same conversation when the connection breaks', async () => {
   const call = await opened(media);
   media.sockets[0]?.drop(1013, 'service_unavailable');
   expect(call.view.phase).toBe('broken');
-  await vi.waitFor(() => expect(media.sockets.length).toBe(2));
+  await waitFor(() => expect(media.sockets.length).toBe(2));
   expect(media.sockets[1]?.url).toBe('ws://gateway.test/?conv_1');
   media.sockets[1]?.stand();
-  await vi.waitFor(() => expect(call.view.phase).toBe('open'));
+  await waitFor(() => expect(call.view.phase).toBe('open'));
   call.write('again');
   expect(media.sockets[1]?.sent.length).toBe(2);
   call.end();
@@ -122,7 +123,7 @@ it('tells a refusal of the gateway, of the ticket and of the microphone', async 
   const media = fakeMedia();
   const call = new Call();
   const refused = call.start(address, true);
-  await vi.waitFor(() => expect(media.sockets.length).toBe(1));
+  await waitFor(() => expect(media.sockets.length).toBe(1));
   media.sockets[0]?.drop(1006);
   await refused;
   expect(call.view.problem?.code).toBe('call_refused');
@@ -135,7 +136,7 @@ it('tells a refusal of the gateway, of the ticket and of the microphone', async 
   fakeMedia('none');
   await call.start(address, true);
   expect(call.view.problem?.code).toBe('microphone_insecure');
-  await vi.waitFor(() => expect(media.open()).toBe(0));
+  await waitFor(() => expect(media.open()).toBe(0));
 });
 
 it('opens nothing more when it is ended while it starts', async () => {
@@ -145,7 +146,7 @@ it('opens nothing more when it is ended while it starts', async () => {
   call.end();
   await started;
   expect(media.sockets).toEqual([]);
-  await vi.waitFor(() => expect(media.open()).toBe(0));
+  await waitFor(() => expect(media.open()).toBe(0));
   expect(call.view).toMatchObject({ phase: 'ended', problem: null });
 });
 

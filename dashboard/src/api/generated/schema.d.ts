@@ -2175,9 +2175,11 @@ export interface components {
         };
         /**
          * Me
-         * @description The caller as the platform sees it.
+         * @description The caller as the platform sees it. email, totp: of signed-in people alone; totp: an authenticator app is in force.
          */
         Me: {
+            /** Email */
+            email?: string | null;
             /** Kind */
             kind: string;
             /** Scopes */
@@ -2186,6 +2188,8 @@ export interface components {
             subject: string;
             /** Tenant Id */
             tenant_id: string;
+            /** Totp */
+            totp?: boolean | null;
         };
         /**
          * NewPassword
@@ -2708,7 +2712,7 @@ export interface components {
         };
         /**
          * SessionShown
-         * @description A sign-in that still holds.
+         * @description A sign-in that still holds. current: the one that asks.
          */
         SessionShown: {
             /**
@@ -2716,6 +2720,8 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /** Current */
+            current: boolean;
             /**
              * Expires At
              * Format: date-time

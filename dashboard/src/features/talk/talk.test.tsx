@@ -1,4 +1,4 @@
-import { act, screen, within } from '@testing-library/react';
+import { act, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { fakeMedia, type Media } from '@tests/media';
 import { type Answers, expectAccessible, openPage, problem } from '@tests/rig';
@@ -14,7 +14,7 @@ const CITED = { document_id: 'doc_1', title: 'Handbook', page: 3, start: 0, end:
 
 async function talking(media: Media) {
   await userEvent.click(await screen.findByRole('button', { name: 'Start talking' }));
-  await vi.waitFor(() => expect(media.sockets.length).toBe(1));
+  await waitFor(() => expect(media.sockets.length).toBe(1));
   await act(async () => media.sockets[0]?.stand());
   const tell = (...events: object[]) => act(async () => media.sockets[0]?.tell(...events));
   return { tell, socket: media.sockets[0] };
@@ -90,7 +90,7 @@ it('says why there is no microphone, and goes on without one', async () => {
   );
   await expectAccessible();
   await userEvent.click(screen.getByRole('button', { name: 'Go on in writing' }));
-  await vi.waitFor(() => expect(media.sockets.length).toBe(1));
+  await waitFor(() => expect(media.sockets.length).toBe(1));
   await act(async () => media.sockets[0]?.stand());
   expect(screen.getByText('Ready for what you write')).toBeInTheDocument();
   expect(screen.queryByRole('button', { name: 'Mute' })).not.toBeInTheDocument();

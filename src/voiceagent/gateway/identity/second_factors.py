@@ -24,6 +24,11 @@ class AuthenticatorApps:
             return True
         return await self._fits(work, factor, code)
 
+    async def in_force(self, work: UnitOfWork, user_id: str) -> bool:
+        """Whether this person is asked for a code at sign-in: enrolled and confirmed."""
+        factor = await work.access.second_factors.get(user_id)
+        return factor is not None and factor.confirmed_at is not None
+
     async def _fits(self, work: UnitOfWork, factor: SecondFactor, code: str) -> bool:
         step = step_of(factor.secret, code.strip(), self._clock.now().timestamp())
         if step is not None:

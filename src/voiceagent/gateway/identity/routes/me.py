@@ -9,8 +9,9 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from voiceagent.domain.identity import Principal, User
+from voiceagent.domain.identity import Principal, Session, User
 from voiceagent.gateway.deeds import deed
+from voiceagent.gateway.identity.grounds import Grounds
 from voiceagent.gateway.identity.guesses import Account
 from voiceagent.gateway.identity.routes.shapes import Caller, Parts, Password, Strict
 from voiceagent.gateway.identity.routes.sign_in import own_words
@@ -19,26 +20,30 @@ from voiceagent.gateway.parts import Gateway
 from voiceagent.kit.errors import Forbidden, NotFound, Unauthenticated
 from voiceagent.ports.store import UnitOfWork
 from voiceagent.web.app import Router
+from voiceagent.web.context import context_of
 
 router: APIRouter = Router(prefix="/api/v1/me", tags=["me"])
 
 
 class Me(BaseModel):
-    """The caller as the platform sees it."""
+    """The caller as the platform sees it. email, totp: of signed-in people alone; totp: an authenticator app is in force."""
 
     tenant_id: str
     subject: str
     kind: str
     scopes: list[str]
+    email: str | None = None
+    totp: bool | None = None
 
 
 class SessionShown(BaseModel):
-    """A sign-in that still holds."""
+    """A sign-in that still holds. current: the one that asks."""
 
     session_id: str
     method: str
     created_at: datetime
     expires_at: datetime
+    current: bool
 
 
 class SessionList(BaseModel):
@@ -80,23 +85,26 @@ class RecoveryCodes(BaseModel):
     recovery_codes: list[str]
 
 
-@router.get("")
-async def me(caller: Caller) -> Me:
+@router.get("", response_model_exclude_none=True)
+async def me(caller: Caller, parts: Parts) -> Me:
     """Who the caller is and what it may do."""
-    return Me(tenant_id=caller.tenant_id, subject=caller.subject, kind=caller.kind, scopes=sorted(caller.scopes))
+    seen = Me(tenant_id=caller.tenant_id, subject=caller.subject, kind=caller.kind, scopes=sorted(caller.scopes))
+    if caller.kind == "user":
+        async with parts.store.begin(caller.tenant_id, read_only=True) as work:
+            seen.email = (await _myself(work, caller)).email
+            seen.totp = await parts.second_factors.in_force(work, caller.subject)
+    return seen
 
 
 @router.get("/sessions")
-async def list_sessions(caller: Caller, parts: Parts) -> SessionList:
+async def list_sessions(request: Request, caller: Caller, parts: Parts) -> SessionList:
     """The caller's sessions."""
     async with parts.store.begin(caller.tenant_id, read_only=True) as work:
         user = await _myself(work, caller)
         found = await work.access.sessions.of_user(user.user_id)
-    now = parts.clock.now()
-    fields = SessionShown.model_fields
-    return SessionList(
-        items=[SessionShown(**{name: getattr(one, name) for name in fields}) for one in found if one.stands(user, now)]
-    )
+    now, grounds = parts.clock.now(), context_of(request).grounds
+    asking = grounds.session_id if isinstance(grounds, Grounds) else ""
+    return SessionList(items=[_shown(one, asking) for one in found if one.stands(user, now)])
 
 
 @router.delete("/sessions/{session_id}", status_code=204)
@@ -155,6 +163,16 @@ async def remove_totp(wanted: Proof, request: Request, caller: Caller, parts: Pa
             await work.audit.append(deed(request, "second_factor_removed", user.user_id))
     if not holds:
         raise Unauthenticated("second_factor_wrong", "This is not the code that the app shows now.", param="code")
+
+
+def _shown(session: Session, asking: str) -> SessionShown:
+    return SessionShown(
+        session_id=session.session_id,
+        method=session.method,
+        created_at=session.created_at,
+        expires_at=session.expires_at,
+        current=session.session_id == asking,
+    )
 
 
 async def _myself(work: UnitOfWork, caller: Principal) -> User:
