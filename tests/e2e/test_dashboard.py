@@ -106,7 +106,7 @@ async def test_a_person_signs_in_and_every_page_opens_clean(desk: Desk) -> None:
         "/providers/stt:scripted": "What it can do",
         "/settings": "server.gateway_port",
         "/settings?q=scrape": "server.scrape_token",
-        "/privacy": "365 days",
+        "/privacy": "Reveal pseudonyms",
         "/users": VIEWER,
         "/users/user_vera": "Turn away",
         "/roles": "Built in",

@@ -1978,7 +1978,7 @@ export interface components {
         };
         /**
          * HoldsBody
-         * @description everything: nothing of the organisation is removed.  subjects: ids or e-mail addresses of people whose data stays.
+         * @description everything: nothing of the organisation is removed.  subjects: ids or e-mail addresses of people whose data stays; null: who is held already.
          */
         HoldsBody: {
             /**
@@ -1990,7 +1990,7 @@ export interface components {
              * Subjects
              * @default []
              */
-            subjects: string[];
+            subjects: string[] | null;
         };
         /**
          * HoldsShown
