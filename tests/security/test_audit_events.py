@@ -209,11 +209,16 @@ async def second_factor_confirmed(on: Platform) -> Act:
 @deed
 async def second_factor_removed(on: Platform) -> Act:
     token, secret = await enrolled(on)
-    step = int(time.time()) // totp.STEP_S
-    code = {"code": totp.code_at(secret, step)}
+    used = int(time.time()) // totp.STEP_S
+    code = {"code": totp.code_at(secret, used)}
     await on.made("POST", "/api/v1/me/totp/confirm", code, key=token)
-    proof = {"password": PASSWORD, "code": totp.code_at(secret, step + 1)}
-    return lambda: on.call("POST", "/api/v1/me/totp/remove", proof, key=token)
+
+    async def act() -> Answer:
+        step = max(used + 1, int(time.time()) // totp.STEP_S)
+        proof = {"password": PASSWORD, "code": totp.code_at(secret, step)}
+        return await on.call("POST", "/api/v1/me/totp/remove", proof, key=token)
+
+    return act
 
 
 @deed
@@ -372,6 +377,19 @@ async def document_moved(on: Platform) -> Act:
 
 
 @deed
+async def library_reviewed(on: Platform) -> Act:
+    await on.document()
+    return lambda: on.call("GET", "/api/v1/administration/documents")
+
+
+@deed
+async def readers_changed(on: Platform) -> Act:
+    store_id, (_, user_id) = await collection(on), await on.person("viewer")
+    body = {"reader_ids": [user_id]}
+    return lambda: on.call("PUT", f"/api/v1/administration/collections/{store_id}/readers", body)
+
+
+@deed
 async def document_kinds_changed(on: Platform) -> Act:
     body = {"kinds": {f"kind {time.monotonic_ns()}": ["the words of an example"]}}
     return lambda: on.call("PUT", "/api/v1/documents/kinds", body)
@@ -509,13 +527,17 @@ async def test_an_erasure_is_not_over_before_its_record_stands(platform: Platfor
     path = "/api/v1/privacy/erasures"
     async with platform.audit_failing("erasure_completed"):
         erasure_id = (await platform.made("POST", path, {"subject": user_id}))["erasure_id"]
-        await asyncio.sleep(12.0)
+        for _ in range(2):
+            async with asyncio.timeout(120):
+                while not platform.hurried(erasure_id):
+                    await asyncio.sleep(0.1)
         shown = await platform.made("GET", f"{path}/{erasure_id}")
         assert shown["certificate"] is None
     assert platform.records("erasure_completed") == records
     async with asyncio.timeout(150):
         while (await platform.made("GET", f"{path}/{erasure_id}"))["certificate"] is None:
-            await asyncio.sleep(1.0)
+            platform.hurried(erasure_id)
+            await asyncio.sleep(0.2)
     assert platform.records("erasure_completed") == records + 1
 
 

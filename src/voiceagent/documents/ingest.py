@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from voiceagent.documents.classify import Classifier
 from voiceagent.documents.formats import FORMATS
+from voiceagent.documents.jobs.anew import has_other_rights
 from voiceagent.documents.metadata import dated, describe
 from voiceagent.documents.parsed import ParsedDocument
 from voiceagent.documents.parts import (
@@ -96,6 +97,8 @@ class Ingest:
         )
         await self._parts.blobs.put(text_blob(tenant_id, document), await _TEXT.run(packed, parsed))
         entry = await _TEXT.run(_entry, replace(ready, title=title), parsed, pieces)
+        if await has_other_rights(self._parts, tenant_id, document):
+            return ready  # not even for a moment under those of before: who publishes it has it indexed again
         await self._keep_searched(tenant_id, document, entry, vectors)
         await self._put(tenant_id, self._parts.spaces.current, entry, vectors)
         return ready

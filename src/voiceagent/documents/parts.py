@@ -11,7 +11,7 @@ from voiceagent.documents.parsed import ParsedDocument, Span
 from voiceagent.documents.retrieval.order import Reranking
 from voiceagent.documents.retrieval.spaces import Spaces
 from voiceagent.documents.sandbox import Sandbox
-from voiceagent.domain.document import Box, Collection, Document, Page
+from voiceagent.domain.document import READERS_KEY, Box, Collection, Document, Page
 from voiceagent.domain.erasure import SubjectNames
 from voiceagent.domain.identity import Principal
 from voiceagent.kit.clock import Clock, SystemClock
@@ -107,9 +107,14 @@ def with_attributes(document: Document, attributes: object) -> Document:
     )
 
 
+def read_by(document: Document, reader_ids: frozenset[str]) -> Document:
+    """The document with these alone as its readers; with none, whoever may read its collection."""
+    return replace(document, metadata={**document.metadata, READERS_KEY: sorted(reader_ids)})
+
+
 def as_now(ready: Document, now: Document) -> Document:
-    """A document that was read, with what was changed of it meanwhile: its collection, and what callers say of it."""
-    return replace(with_attributes(ready, now.metadata.get(ATTRIBUTES_KEY)), collection_id=now.collection_id)
+    """A document that was read, with what callers say of it by now. Whose rights were changed meanwhile is read again (jobs/anew.py)."""
+    return with_attributes(ready, now.metadata.get(ATTRIBUTES_KEY))
 
 
 def own_kinds(told: dict[str, object] | None) -> dict[str, tuple[str, ...]]:

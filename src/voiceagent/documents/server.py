@@ -9,6 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.responses import Response
 
+from voiceagent.documents.access.administration import Administration
+from voiceagent.documents.api.routes_administration import router as administration
 from voiceagent.documents.api.routes_batches import router as batches
 from voiceagent.documents.api.routes_documents import router as documents
 from voiceagent.documents.api.routes_library import router as library
@@ -61,10 +63,11 @@ def create_documents(
 
     app = create_app("documents", title="voiceagent documents", auth=auth, lifespan=lifespan, options=options)
     app.state.service = service or DocumentService(parts)
+    app.state.administration = Administration(parts)
     app.state.ready = lambda: _ready(parts)
     app.state.once = Once(parts.store)
     app.state.cache = parts.cache
-    for router in (documents, library, openai, batches, _internal):
+    for router in (documents, library, administration, openai, batches, _internal):
         app.include_router(router)
     return app
 

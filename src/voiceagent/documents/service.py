@@ -28,6 +28,7 @@ from voiceagent.documents.parts import (
     may_search,
     own_kinds,
     password_key,
+    read_by,
     text_blob,
     unpacked,
     with_attributes,
@@ -36,7 +37,6 @@ from voiceagent.documents.search import Searcher
 from voiceagent.domain.audit import AuditEntry
 from voiceagent.domain.document import (
     DEFAULT_COLLECTION_ID,
-    READERS_KEY,
     Collection,
     Document,
     Narrowed,
@@ -123,20 +123,25 @@ class DocumentService:
                 await self._parts.cache.put(key, upload.password.encode(), ttl_s=PASSWORD_TTL_S)
             await self._parts.blobs.put(file_blob(principal.tenant_id, document), _pieces(spool))
         try:
-            await self._entered(principal, document, now)
+            await self._entered(principal, document, now, upload.reader_ids is None)
         except (Conflict, Forbidden):
             if known is None:  # nothing else has this file: its name holds the version
                 await self._parts.blobs.delete(file_blob(principal.tenant_id, document))
             raise
         return document
 
-    async def _entered(self, principal: Principal, document: Document, now: datetime) -> None:
-        """Raises Forbidden `subject_erased` when the uploader was erased while the file came in, and what `_admit` does."""
+    async def _entered(self, principal: Principal, document: Document, now: datetime, keeps_readers: bool) -> None:
+        """keeps_readers: those that the version before has by now.
+
+        Raises Forbidden `subject_erased` when the uploader was erased while the file came in, and what `_admit` does.
+        """
         async with self._parts.store.begin(principal.tenant_id) as work:
             if self._parts.names is not None:
                 await refuse_erased(work.erasures, self._parts.names, principal)
             await self._ensure_collection(work, document.collection_id)
-            await self._admit(work, document)
+            before = await self._admit(work, document)
+            if keeps_readers and before is not None:
+                document = read_by(document, before.reader_ids)
             await work.documents.put(document)
             await work.jobs.enqueue(ingest_job(self._parts, principal.tenant_id, document, attempt=now))
             await work.audit.append(
@@ -200,7 +205,7 @@ class DocumentService:
                 password_key(principal.tenant_id, document_id), password.encode(), ttl_s=PASSWORD_TTL_S
             )
         async with self._parts.store.begin(principal.tenant_id) as work:
-            document = await readable(work, principal, document_id)
+            document = await readable(work, principal, document_id, hold=True)
             if document.state == "failed":
                 document = replace(
                     document, state="queued", failure_code=None, failure_message=None, progress=0.0, updated_at=now
@@ -215,7 +220,7 @@ class DocumentService:
         """Put the document into another collection; it is found again, under the new rights only, as soon as it is indexed again."""
         now = self._parts.clock.now()
         async with self._parts.store.begin(principal.tenant_id) as work:
-            document = await readable(work, principal, document_id)
+            document = await readable(work, principal, document_id, hold=True)
             if not may_search(principal, await work.collections.get(collection_id)):
                 raise no_collection()
             if attributes is not None:
@@ -299,7 +304,7 @@ class DocumentService:
             kept = frozenset[str]() if before is None else before.reader_ids
             reader_ids = kept if upload.reader_ids is None else upload.reader_ids
             await refuse_unknown(work, principal, reader_ids, kept=kept, now=document.created_at)
-            document = replace(document, metadata={**document.metadata, READERS_KEY: sorted(reader_ids)})
+            document = read_by(document, reader_ids)
             for found in await work.documents.by_sha256(document.blob_sha256):
                 same_place = (found.collection_id, found.file_name) == (document.collection_id, document.file_name)
                 same_rights = found.reader_ids == reader_ids and may_read(principal, found)
@@ -313,12 +318,16 @@ class DocumentService:
             document, version=before.version + 1, created_at=before.created_at, collection_id=before.collection_id
         )
 
-    async def _admit(self, work: UnitOfWork, document: Document) -> None:
-        """Raises Conflict `too_many_documents` or `document_space_used` when the organisation would keep more than it may."""
+    async def _admit(self, work: UnitOfWork, document: Document) -> Document | None:
+        """What stands there before it, held.
+
+        Raises Conflict `too_many_documents` or `document_space_used` when the organisation would keep more than it may.
+        """
         limits = self._parts.limits
         count, used_bytes = await work.documents.totals()
+        before = None
         try:
-            before = await work.documents.get(document.document_id)
+            before = await work.documents.get(document.document_id, hold=True)
         except NotFound:
             count += 1
         else:
@@ -329,6 +338,7 @@ class DocumentService:
             raise Conflict(
                 "document_space_used", f"an organisation's files may have {limits.document_bytes} bytes", param="file"
             )
+        return before
 
     async def _ensure_collection(self, work: UnitOfWork, collection_id: str) -> None:
         if collection_id != DEFAULT_COLLECTION_ID:

@@ -11,18 +11,13 @@ from functools import partial
 
 import structlog
 
+from voiceagent.documents.access.rights import rights_of
 from voiceagent.documents.ingest import Ingest
 from voiceagent.documents.jobs import numbers
+from voiceagent.documents.jobs.anew import index_anew
 from voiceagent.documents.jobs.lanes import LANES, Lanes
 from voiceagent.documents.jobs.orders import ingest_job
-from voiceagent.documents.parts import (
-    ERASE,
-    INGEST,
-    MODEL_KEY,
-    DocumentParts,
-    as_now,
-    is_of_model,
-)
+from voiceagent.documents.parts import ERASE, INGEST, MODEL_KEY, DocumentParts, as_now, is_of_model
 from voiceagent.documents.retrieval.loss import lost_collections
 from voiceagent.documents.sandbox import ParseFailed, ReaderStarved
 from voiceagent.documents.service import erase
@@ -218,20 +213,26 @@ class DocumentWorker:
         await self._publish_ready(job, ready)
 
     async def _publish_ready(self, job: Job, ready: Document) -> None:
-        superseded, before = False, ""
+        superseded, other_rights, before = False, False, ""
         told = self._event(job.tenant_id, "document_ready", ready.document_id)
         async with self._parts.store.begin(job.tenant_id) as work:
             try:
-                now = await work.documents.get(ready.document_id)
+                now = await work.documents.get(ready.document_id, hold=True)
                 superseded = now.version != ready.version
+                other_rights = not superseded and rights_of(now) != rights_of(ready)
             except NotFound:
                 now, superseded = ready, True
-            if not superseded:
+            if not superseded and not other_rights:
                 await self._parts.spaces.begin(work)
                 await work.documents.put(as_now(ready, now))
                 before = str(now.metadata.get(MODEL_KEY, ""))
                 await work.outbox.add(told)
-            await work.jobs.complete(job)
+            if not other_rights:
+                await work.jobs.complete(job)
+        if other_rights:
+            if not await index_anew(self._parts, job, ready):
+                await self._publish_ready(job, ready)
+            return
         if superseded and now is ready:  # it was deleted while it was being read
             await erase(self._parts, job.tenant_id, ready.document_id)
             await self._parts.vectors.scrub(
@@ -276,7 +277,7 @@ class DocumentWorker:
         """Write state and progress, unless the document was deleted or replaced meanwhile."""
         async with self._parts.store.begin(tenant_id) as work:
             try:
-                now = await work.documents.get(document.document_id)
+                now = await work.documents.get(document.document_id, hold=True)
             except NotFound:
                 return
             if now.version == document.version and now.state != "ready":
@@ -289,7 +290,7 @@ class DocumentWorker:
         told = self._event(job.tenant_id, "document_failed", job.subject_id, code=code)
         async with self._parts.store.begin(job.tenant_id) as work:
             try:
-                document = await work.documents.get(job.subject_id)
+                document = await work.documents.get(job.subject_id, hold=True)
             except NotFound:
                 document = None
             if document is not None and document.version == job.payload.get("version") and document.state != "ready":
@@ -344,7 +345,7 @@ class DocumentWorker:
 
     async def _give_up(self, work: UnitOfWork, document_id: str, version: object, code: str) -> None:
         try:
-            document = await work.documents.get(document_id)
+            document = await work.documents.get(document_id, hold=True)
         except NotFound:
             return
         if document.version == version and document.state != "ready":

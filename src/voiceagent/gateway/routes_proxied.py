@@ -44,6 +44,7 @@ FORWARDED = (
     Forwarded("/v1/vector_stores", "documents", "documents:read", "documents:write"),
     Forwarded("/api/v1/documents", "documents", "documents:read", "documents:write", 110 * _MIB),
     Forwarded("/api/v1/collections", "documents", "documents:read", "documents:write"),
+    Forwarded("/api/v1/administration", "documents", "users:write", "users:write"),
     Forwarded("/api/v1/search", "documents", "documents:read", "documents:read"),
     Forwarded("/api/v1/privacy/reveal", "documents", "pii:reveal", "pii:reveal"),
     Forwarded("/api/v1/privacy", "documents", "privacy:write", "privacy:write"),

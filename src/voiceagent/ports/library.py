@@ -12,8 +12,11 @@ from voiceagent.domain.paging import Place
 class DocumentRows(Protocol):
     """Documents and what became of them."""
 
-    async def get(self, document_id: str) -> Document:
-        """The document. Raises NotFound `document_not_found`."""
+    async def get(self, document_id: str, *, hold: bool = False) -> Document:
+        """The document. Raises NotFound `document_not_found`.
+
+        hold: nobody else changes it before this transaction ends, so that what is put then undoes no change of another.
+        """
         ...
 
     async def put(self, document: Document) -> None:

@@ -4,6 +4,106 @@
  */
 
 export interface paths {
+    "/api/v1/administration/collections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Kept Collections
+         * @description The collections of the organisation, those too that the caller may not read.
+         */
+        get: operations["list_kept_collections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/administration/collections/{collection_id}/readers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change Collection Readers
+         * @description Change who searches a collection; searches follow at once.
+         */
+        put: operations["change_collection_readers"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/administration/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Kept Documents
+         * @description The documents of the organisation, those too that the caller may not read.
+         */
+        get: operations["list_kept_documents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/administration/documents/{document_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Kept Document
+         * @description Remove a document and every copy of it, whoever reads it.
+         */
+        delete: operations["delete_kept_document"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/administration/documents/{document_id}/readers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change Document Readers
+         * @description Change who reads a document. It is found again, by the new readers alone, as soon as it is indexed again.
+         */
+        put: operations["change_document_readers"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents": {
         parameters: {
             query?: never;
@@ -1802,6 +1902,52 @@ export interface components {
             waiting: number;
         };
         /**
+         * DocumentKept
+         * @description A document without anything that was read from it. failure_code: why state is `failed`.
+         */
+        DocumentKept: {
+            /** Collection Id */
+            collection_id: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Document Id */
+            document_id: string;
+            /** Failure Code */
+            failure_code: string | null;
+            /** File Name */
+            file_name: string;
+            /** Reader Ids */
+            reader_ids: string[];
+            /** Size Bytes */
+            size_bytes: number;
+            /** State */
+            state: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Uploaded By */
+            uploaded_by: string;
+            /** Version */
+            version: number;
+        };
+        /**
+         * DocumentKeptList
+         * @description A page of documents, newest first.
+         */
+        DocumentKeptList: {
+            /** Items */
+            items: components["schemas"]["DocumentKept"][];
+            /** Next Before */
+            next_before: string | null;
+            /** Next Before Id */
+            next_before_id: string | null;
+        };
+        /**
          * DocumentList
          * @description A page of documents, newest first.
          */
@@ -2528,6 +2674,14 @@ export interface components {
             per_s: number;
         };
         /**
+         * Readers
+         * @description Who alone may read from now on; nobody named means, of a document, whoever may read its collection, of a collection, everybody.
+         */
+        Readers: {
+            /** Reader Ids */
+            reader_ids: string[];
+        };
+        /**
          * RecoveryCodes
          * @description Each signs in once in place of a code, should the app be lost. Shown this once.
          */
@@ -3188,6 +3342,162 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_kept_collections: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CollectionList"];
+                };
+            };
+        };
+    };
+    change_collection_readers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                collection_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Readers"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CollectionShown"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_kept_documents: {
+        parameters: {
+            query?: {
+                /** @description `next_before` of the page before. */
+                before?: string | null;
+                /** @description `next_before_id` of the page before; without it those of that moment are left out. */
+                before_id?: string;
+                collection_id?: string | null;
+                limit?: number;
+                state?: ("queued" | "parsing" | "embedding" | "ready" | "failed") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentKeptList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    delete_kept_document: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                document_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    change_document_readers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                document_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Readers"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentKept"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     list_agents: {
         parameters: {
             query?: never;

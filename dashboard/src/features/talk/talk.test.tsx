@@ -2,7 +2,7 @@ import { act, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { fakeMedia, type Media } from '@tests/media';
 import { type Answers, expectAccessible, openPage, problem } from '@tests/rig';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 
 const AGENT = { agent_id: 'default', name: 'Assistant' };
 const OTHER = { agent_id: 'agent_b', name: '<b>Librarian</b>' };

@@ -16,6 +16,7 @@ from voiceagent.domain.paging import Place
 from voiceagent.kit.errors import Conflict, NotFound
 
 _GET = select(documents).where(mine(documents, "document_id"))
+_HOLD = _GET.with_for_update()
 _PLACE = (documents.c.created_at, documents.c.document_id)
 _SOME = select(documents).where(mine(documents)).limit(param("count"))
 _IS_OPEN = documents.c.open_version.is_not_distinct_from(documents.c.version)
@@ -59,8 +60,8 @@ class SqlDocuments:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
-    async def get(self, document_id: str) -> Document:
-        row = await self._scope.row(_GET, document_id=document_id)
+    async def get(self, document_id: str, *, hold: bool = False) -> Document:
+        row = await self._scope.row(_HOLD if hold else _GET, document_id=document_id)
         if row is None:
             raise NotFound("document_not_found", "there is no such document", param="document_id")
         return document_of(row)

@@ -16,9 +16,9 @@ _ROWS = 200
 """Documents that are read at a time: their words are opened on the loop, which shall do something else in between."""
 
 
-async def readable(work: UnitOfWork, principal: Principal, document_id: str) -> Document:
-    """The document. Raises NotFound `document_not_found`, also for one that the caller may not read."""
-    document = await work.documents.get(document_id)
+async def readable(work: UnitOfWork, principal: Principal, document_id: str, *, hold: bool = False) -> Document:
+    """The document, held as ports.library says. Raises NotFound `document_not_found`, also for one that the caller may not read."""
+    document = await work.documents.get(document_id, hold=hold)
     collection = await work.collections.get(document.collection_id)
     if not may_search(principal, collection) or not may_read(principal, document):
         raise NotFound("document_not_found", "there is no such document", param="document_id")
@@ -77,6 +77,11 @@ async def searchable(work: UnitOfWork, principal: Principal, only: str | None) -
 def may_read(principal: Principal, document: Document) -> bool:
     """Of a document in a collection that the caller may search."""
     return not document.reader_ids or principal.subject in document.reader_ids
+
+
+def rights_of(document: Document) -> tuple[str, frozenset[str]]:
+    """What decides who finds it; where it changes, what stands in the index lets the wrong ones in."""
+    return document.collection_id, document.reader_ids
 
 
 def no_collection() -> NotFound:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from voiceagent.documents.parts import ERASE, INGEST, DocumentParts
@@ -24,6 +25,14 @@ def ingest_job(parts: DocumentParts, tenant_id: str, document: Document, *, atte
         {"version": document.version, "model": model},
         idempotency_key=f"{INGEST}:{document.document_id}:{document.version}:{model}:{attempt.isoformat()}",
         max_attempts=_MAX_ATTEMPTS,
+    )
+
+
+def again_job(parts: DocumentParts, tenant_id: str, document: Document, *, attempt: datetime) -> Job:
+    """Indexes it again from the text that was read, if there is one: the password of an encrypted file is long gone."""
+    job = ingest_job(parts, tenant_id, document, attempt=attempt)
+    return replace(
+        job, payload={**job.payload, "from_text": True}, idempotency_key=f"{job.idempotency_key}:{job.job_id}"
     )
 
 
