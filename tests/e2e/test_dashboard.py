@@ -111,7 +111,7 @@ async def test_a_person_signs_in_and_every_page_opens_clean(desk: Desk) -> None:
         "/users/user_vera": "Turn away",
         "/roles": "Built in",
         "/keys": "command line",
-        "/account": "Set up the app",
+        "/account": "This browser",
         "/audit": "signed_in",
         "/password": "Set the password",
         "/health": "All services are ready.",

@@ -28,6 +28,8 @@ export const OPERATOR_TENANT_ID = 'ten_default';
 export interface Caller {
   readonly tenantId: string;
   readonly subject: string;
+  /** Of signed-in people. */
+  readonly email: string | null;
   readonly scopes: ReadonlySet<string>;
 }
 

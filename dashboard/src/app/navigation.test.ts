@@ -5,6 +5,7 @@ import { ENTRIES, offered, startOf } from './navigation';
 const caller = (...scopes: string[]): Caller => ({
   tenantId: 'ten_a',
   subject: 'user_a',
+  email: null,
   scopes: new Set(scopes),
 });
 

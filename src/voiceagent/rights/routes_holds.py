@@ -74,8 +74,8 @@ def hold_routes(parts: RightsParts) -> Router:
             if wanted.subjects is not None:
                 subjects = [await subject_of(work, one) for one in wanted.subjects]
                 holds = replace(holds, names=frozenset(parts.names.of(caller.tenant_id, one) for one in subjects))
-            data = {"everything": wanted.everything}
-            data |= {} if wanted.subjects is None else {"people": len(holds.names)}
+            people: dict[str, int] = {} if wanted.subjects is None else {"people": len(holds.names)}
+            data: dict[str, str | int | bool | None] = {"everything": wanted.everything, **people}
             await work.audit.append(deed(request, "legal_holds_changed", caller.tenant_id, **data))
             if wanted.subjects is None:  # as the writer of the record before left them
                 holds = replace(holds, names=(await holds_of(work)).names)

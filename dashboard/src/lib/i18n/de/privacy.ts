@@ -59,7 +59,7 @@ export const privacy = {
   'privacy.approve.do': 'Erlauben',
   'privacy.approve.done': 'Die Entfernung ist erlaubt. Sie läuft binnen einer Stunde.',
   'privacy.approve.text':
-    'Was zurückgehalten wurde, wird binnen einer Stunde endgültig entfernt. Bitte vorher prüfen, ob eine Uhr gesprungen oder die Frist ein Versehen ist. Die Erlaubnis gilt einmal und wird unter Ihrem Namen festgehalten.',
+    'Was zurückgehalten wurde, wird binnen einer Stunde endgültig entfernt. Bitte vorher prüfen, ob eine Uhr gesprungen oder die Frist ein Versehen ist. Die Erlaubnis gilt einmal und wird unter deinem Namen festgehalten.',
   'privacy.approve.class': 'Wovon',
   'privacy.approve.count': 'Höchstens',
   'privacy.approve.count.hint': 'Ist dann mehr fällig, wird es wieder zurückgehalten.',
@@ -90,7 +90,7 @@ export const privacy = {
   'privacy.export.busy': 'Wird zusammengestellt…',
   'privacy.export.done': 'Die Datei ist heruntergeladen.',
   'privacy.export.text':
-    'Die Datei enthält, was die Person gesagt und geschrieben hat. Dass Sie sie geholt haben, wird vor dem ersten Byte festgehalten.',
+    'Die Datei enthält, was die Person gesagt und geschrieben hat. Dass du sie geholt hast, wird vor dem ersten Byte festgehalten.',
   'privacy.pseudonyms': 'Pseudonyme',
   'privacy.pseudonyms.hint':
     'Was in gespeicherten Gesprächen für personenbezogene Daten steht, etwa [card:…], lässt sich zurückübersetzen, solange das Gespräch aufbewahrt wird. Jedes Mal wird festgehalten.',
@@ -98,7 +98,7 @@ export const privacy = {
   'reveal.do': 'Aufdecken und festhalten',
   'reveal.busy': 'Wird aufgedeckt…',
   'reveal.audited':
-    'Das wird im Audit-Protokoll unter Ihrem Namen festgehalten: wie viele, welcher Art und warum. Ohne den Eintrag wird nichts gesagt.',
+    'Das wird im Audit-Protokoll unter deinem Namen festgehalten: wie viele, welcher Art und warum. Ohne den Eintrag wird nichts gesagt.',
   'reveal.conversation': 'Kennung des Gesprächs',
   'reveal.pseudonyms': 'Pseudonyme',
   'reveal.pseudonyms.hint': 'Wie sie im Gespräch stehen, etwa [card:…]; höchstens 100.',
@@ -107,7 +107,7 @@ export const privacy = {
   'reveal.reason.hint': 'Er steht im Audit-Protokoll.',
   'reveal.sure': 'Ich muss das aus dem angegebenen Grund wissen.',
   'reveal.shown': 'Wofür sie stehen',
-  'reveal.shown.text': 'Zu sehen, bis Sie dies schließen; im Browser bleibt nichts davon.',
+  'reveal.shown.text': 'Zu sehen, bis du dies schließt; im Browser bleibt nichts davon.',
   'reveal.shown.none': 'dazu wird nichts aufbewahrt',
   'error.legal_hold': 'Diese Person ist rechtlich gesperrt. Zuerst die Sperre aufheben.',
   'error.subject_not_found': 'Von dieser Person oder diesem Schlüssel ist nichts bekannt.',
