@@ -32,7 +32,7 @@ export const ENTRIES: readonly Entry[] = [
   {
     to: '/collections',
     label: 'collections.title',
-    icon: 'documents',
+    icon: 'collections',
     scope: 'documents:read',
     group: 'use',
   },
@@ -54,7 +54,7 @@ export const ENTRIES: readonly Entry[] = [
     group: 'run',
     operators: true,
   },
-  { to: '/privacy', label: 'privacy.title', icon: 'audit', scope: 'privacy:write', group: 'run' },
+  { to: '/privacy', label: 'privacy.title', icon: 'privacy', scope: 'privacy:write', group: 'run' },
 ];
 
 /** The entries that lead the caller to something, in their order. */

@@ -136,7 +136,7 @@ it('shows what retention held back and is neither allowed nor gone since, and al
   expect(await screen.findByText(/40 of 100 are due at once/)).toBeInTheDocument();
   expect(screen.getByText(/^Allowed; it goes within the hour/)).toBeInTheDocument();
   expect(screen.queryByText(/3 of 9/)).not.toBeInTheDocument();
-  await userEvent.click(screen.getByRole('button', { name: 'Allow the removal: Conversations' }));
+  await userEvent.click(screen.getByRole('button', { name: 'Allow a removal: Conversations' }));
   const dialog = screen.getByRole('dialog');
   expect(within(dialog).getByLabelText('At most')).toHaveValue(40);
   await expectAccessible();

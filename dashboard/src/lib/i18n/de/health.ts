@@ -31,7 +31,7 @@ export const health = {
   'health.events': 'Ereignisse',
   'health.events.hint':
     'Wovon andere abhängen, erfahren sie durch Ereignisse. Was fünfmal nicht verarbeitet werden konnte, wartet abseits; es lässt sich noch einmal austeilen, sobald die Ursache behoben ist.',
-  'health.events.waiting': 'Warten auf Veröffentlichung, aller Organisationen',
+  'health.events.waiting': 'Noch nicht veröffentlicht (alle Organisationen)',
   'health.events.dead': 'Nicht verarbeitet',
   'health.event.kind': 'Ereignis',
   'health.event.at': 'Wann',

@@ -29,7 +29,7 @@ export const settings = {
   'settings.empty': 'Keine solchen Einstellungen',
   'settings.clear': 'Alle anzeigen',
   'settings.change': 'So wird sie geändert',
-  'settings.change.of': 'So wird {name} geändert',
+  'settings.change.of': 'So wird sie geändert: {name}',
   'settings.from': 'Kommt aus',
   'settings.default': 'Vorgabe',
   'settings.secret.set': 'Gesetzt (geheim)',

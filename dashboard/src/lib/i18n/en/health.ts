@@ -31,7 +31,7 @@ export const health = {
   'health.events': 'Events',
   'health.events.hint':
     'What others depend on is told by events. One that could not be handled five times waits aside; hand it out again once the cause is mended.',
-  'health.events.waiting': 'Wait to be published, of all organisations',
+  'health.events.waiting': 'Waiting to be published (all organisations)',
   'health.events.dead': 'Could not be handled',
   'health.event.kind': 'Event',
   'health.event.at': 'When',

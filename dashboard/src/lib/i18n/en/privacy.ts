@@ -55,7 +55,7 @@ export const privacy = {
   'privacy.held_back.at': 'Held back',
   'privacy.held_back.allowed': 'Allowed; it goes within the hour. Since',
   'privacy.approve': 'Allow a removal',
-  'privacy.approve.of': 'Allow the removal: {class}',
+  'privacy.approve.of': 'Allow a removal: {class}',
   'privacy.approve.do': 'Allow it',
   'privacy.approve.done': 'The removal is allowed. It goes within the hour.',
   'privacy.approve.text':

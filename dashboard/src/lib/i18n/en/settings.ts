@@ -28,7 +28,7 @@ export const settings = {
   'settings.empty': 'No settings like that',
   'settings.clear': 'Show all',
   'settings.change': 'How to change it',
-  'settings.change.of': 'How to change {name}',
+  'settings.change.of': 'How to change it: {name}',
   'settings.from': 'Comes from',
   'settings.default': 'Default',
   'settings.secret.set': 'Set (secret)',
