@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from voiceagent.kit.errors import Problem
@@ -20,12 +21,13 @@ MODELS_ROOT = Path(os.environ.get("VOICEAGENT_MODELS__DIR", ROOT / ".cache" / "m
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # What an example takes says something about the machine that it runs on, and nothing about the product.
+    free = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+    hypothesis_settings.register_profile("here", **free)
+    hypothesis_settings.register_profile("ci", derandomize=True, **free)
+    # In CI the same examples in every run: new ones are looked for here and by bench/security.
+    hypothesis_settings.load_profile("ci" if os.environ.get("VOICEAGENT_CI") == "1" else "here")
     # Binaries of test servers that were unpacked by hand or by .ci/run.
-    hypothesis_settings.register_profile("ci", derandomize=True)
-    if (
-        os.environ.get("VOICEAGENT_CI") == "1"
-    ):  # the same examples in every such run: new ones are looked for here and by bench/security
-        hypothesis_settings.load_profile("ci")
     os.environ["PATH"] = f"{ROOT / '.cache' / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
 
 

@@ -18,7 +18,7 @@ from types import MappingProxyType
 
 from tests.support.ports import free_ports
 
-READY_S = 120.0
+READY_S = 240.0
 SCRIPTED = {
     "LLM__URL": "scripted:///", "STT__URL": "scripted://", "TTS__URL": "scripted:///", "VAD__URL": "scripted:///",
     "TURNS__URL": "scripted:///", "EMBED__URL": "hashed:///",
@@ -84,7 +84,7 @@ def stage(
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -97,7 +97,7 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path, trusted: Path |
         if process.poll() is not None:
             raise RuntimeError(f"the platform ended with {process.returncode}:\n{log.read_text()[-3000:]}")
         try:
-            with urllib.request.urlopen(url, timeout=2, context=context) as answer:
+            with urllib.request.urlopen(url, timeout=10, context=context) as answer:
                 if answer.status == 200:
                     return
         except (urllib.error.URLError, OSError):

@@ -48,7 +48,7 @@ async def damaging(url: str) -> AsyncIterator[str]:
 @pytest.mark.parametrize("data", [TRUE, LARGE], ids=["whole", "in-parts"])
 @pytest.mark.parametrize("server", ["minio", "versitygw"])
 async def test_what_arrives_damaged_is_refused_and_the_old_object_stays(
-    server: str, data: bytes, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    server: str, data: bytes, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, patient: None
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", S3_USER)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", S3_SECRET)

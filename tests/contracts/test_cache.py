@@ -33,7 +33,7 @@ async def cache(request: pytest.FixtureRequest) -> AsyncIterator[Cache]:
     if request.param == "memory":
         opened: Cache = open_memory("memory://")
     else:
-        opened = open_redis(request.getfixturevalue(f"{request.param}_url"), deadline_s=10)
+        opened = open_redis(request.getfixturevalue(f"{request.param}_url"), deadline_s=60)
     yield opened
     await opened.close()
 
@@ -49,7 +49,7 @@ async def _allow(cache: Cache, key: str, *, rate_per_s: float, burst: int, cost:
 
 
 async def _until_gone(cache: Cache, key: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await cache.get(key) is not None:
             await asyncio.sleep(0.01)
 
@@ -102,9 +102,9 @@ async def test_of_any_number_of_racers_exactly_one_takes_the_value(cache: Cache,
 
 
 async def test_a_burst_is_allowed_and_then_a_wait_is_named(cache: Cache, key: str) -> None:
-    waits = [await _allow(cache, key, rate_per_s=0.01, burst=3) for _ in range(4)]
+    waits = [await _allow(cache, key, rate_per_s=0.001, burst=3) for _ in range(4)]
     assert waits[:3] == [0.0, 0.0, 0.0]
-    assert 90 < waits[3] <= 100
+    assert 900 < waits[3] <= 1000
 
 
 async def test_a_refusal_takes_nothing(cache: Cache, key: str) -> None:
@@ -120,7 +120,7 @@ async def test_keys_have_limits_of_their_own(cache: Cache, key: str) -> None:
 
 async def test_units_come_back_at_the_rate(cache: Cache, key: str) -> None:
     assert await _allow(cache, key, rate_per_s=20, burst=1) == 0.0
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (wait_s := await _allow(cache, key, rate_per_s=20, burst=1)) > 0:
             assert wait_s <= 0.05
             await asyncio.sleep(wait_s)
@@ -158,15 +158,15 @@ async def test_it_tells_how_much_a_budget_has_given(cache: Cache, key: str) -> N
     given = [(await cache.allow([one]))[0].given for one in (taking, taking, replace(taking, cost=2))]
     assert given == [3, 3, 5]
     (told,) = await cache.allow([taking])
-    assert told.full_in_s == pytest.approx(500, abs=5)
+    assert told.full_in_s == pytest.approx(500, abs=50)
 
 
 async def test_what_is_owed_is_taken_in_any_case_and_a_cost_beside_it_is_judged(cache: Cache, key: str) -> None:
     taking = Taking(key, 0.01, 10)
     (last,) = await cache.allow([replace(taking, cost=0, owed=Owed(25, 0.0))])
     assert last.wait_s == 0.0
-    assert (await _waits(cache, taking))[0] == pytest.approx(1600, abs=5), "25 + 1 of 10 units, each worth 100 s"
-    assert (await _waits(cache, replace(taking, owed=Owed(1, 0.0, last))))[0] == pytest.approx(1700, abs=5)
+    assert (await _waits(cache, taking))[0] == pytest.approx(1600, abs=50), "25 + 1 of 10 units, each worth 100 s"
+    assert (await _waits(cache, replace(taking, owed=Owed(1, 0.0, last))))[0] == pytest.approx(1700, abs=50)
 
 
 async def test_three_that_let_through_what_came_back_leave_a_budget_as_it_was(cache: Cache, key: str) -> None:
@@ -194,14 +194,14 @@ async def test_what_others_were_given_meanwhile_counts(cache: Cache, key: str) -
     (last,) = await cache.allow([taking])
     await cache.allow([replace(taking, cost=8)])
     await cache.allow([replace(taking, cost=0, owed=Owed(4, 0.0, last))])
-    assert (await _waits(cache, taking))[0] == pytest.approx(400, abs=5), (
+    assert (await _waits(cache, taking))[0] == pytest.approx(400, abs=50), (
         "9 + 4 of 10 are used, and one more is asked for"
     )
 
 
 async def test_what_is_owed_to_a_budget_nobody_knew_counts_from_its_beginning(cache: Cache, key: str) -> None:
-    taking = Taking(key, 1.0, 10)
-    await cache.allow([replace(taking, cost=0, owed=Owed(50, 45.0))])
+    taking = Taking(key, 0.01, 10)
+    await cache.allow([replace(taking, cost=0, owed=Owed(50, 4_500.0))])
     assert await _waits(cache, replace(taking, cost=5)) == [0.0]
     assert (await _waits(cache, taking))[0] > 0
 
@@ -286,7 +286,7 @@ async def test_memory_is_bounded() -> None:
 
 
 async def test_a_value_that_lies_under_another_key_is_not_given_out(redis_url: str, key: str) -> None:
-    cache = open_redis(redis_url, deadline_s=10)
+    cache = open_redis(redis_url, deadline_s=60)
     client = Redis.from_url(redis_url)
     await cache.put(f"ten_a:{key}", b"secret of a", ttl_s=60)
     await client.copy(f"va:v:ten_a:{key}", f"va:v:ten_b:{key}")
@@ -304,7 +304,7 @@ async def _refusal(cache: Cache) -> tuple[str, float]:
 
 
 async def _patiently(call: Callable[..., Awaitable[Any]], *args: object, **kwargs: object) -> Any:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 return await call(*args, **kwargs)
@@ -327,7 +327,7 @@ async def test_a_silent_cache_is_unavailable_within_a_bound_and_comes_back() -> 
         os.kill(process.pid, signal.SIGSTOP)
         code, took_s = await _refusal(cache)
         assert code == "cache_unavailable"
-        assert took_s < 2, "the bound is 150 ms; the rest is a busy machine's"
+        assert took_s < 20, "the bound is 150 ms, and without one it lasts for ever; the rest is a busy machine's"
         os.kill(process.pid, signal.SIGCONT)
         assert await _patiently(cache.get, "any") == b"x"
         await cache.close()

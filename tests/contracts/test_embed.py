@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from tests.support.ports import free_ports
 
 from voiceagent.adapters.embed.hashed import HashedEmbedder
 from voiceagent.adapters.embed.hashed import open_embed as open_hashed
@@ -199,8 +200,8 @@ async def test_vectors_of_another_length_are_a_wrong_configuration(server: str) 
     await embedder.close()
 
 
-async def test_nobody_listens_means_unavailable(unused_tcp_port: int) -> None:
-    embedder = open_openai(f"openai+http://127.0.0.1:{unused_tcp_port}/v1?model=m&dimensions=64", api_key="k")
+async def test_nobody_listens_means_unavailable() -> None:
+    embedder = open_openai(f"openai+http://127.0.0.1:{free_ports(1)[0]}/v1?model=m&dimensions=64", api_key="k")
     with pytest.raises(Unavailable):
         await embedder.embed(("x",))
     await embedder.close()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 from tests.support.engine_parts import EngineKit, engine_kit, passage
+from tests.support.patience import holds_within, until
 
 from voiceagent.adapters.llm.scripted import ScriptedAnswer
 from voiceagent.adapters.services.engine_http import open_engine
@@ -140,7 +141,7 @@ async def test_cancelling_stops_every_call_behind_it_within_200_ms_and_stores_no
 ) -> None:
     early = when == "before the first token"
     case.kit.script[:] = [
-        ScriptedAnswer(tokens=("word ",), first_token_s=3.0 if early else 0.0, token_s=0.002, fault="endless")
+        ScriptedAnswer(tokens=("word ",), first_token_s=50.0 if early else 0.0, token_s=0.002, fault="endless")
     ]
     stream = case.engine.reply(replace(case.kit.request("Hello"), max_output_tokens=100_000))
     got = asyncio.Event()
@@ -152,16 +153,12 @@ async def test_cancelling_stops_every_call_behind_it_within_200_ms_and_stores_no
                 break
 
     task = asyncio.create_task(consume())
-    async with asyncio.timeout(5):
-        while not (case.kit.llm.running if early else got.is_set()):
-            await asyncio.sleep(0.005)
+    await until(lambda: case.kit.llm.running if early else got.is_set())
     if how == "cancel" or early:
         task.cancel()
     await asyncio.wait({task})
     await stream.aclose()  # type: ignore[attr-defined]
-    async with asyncio.timeout(0.2):
-        while case.kit.llm.running:
-            await asyncio.sleep(0.005)
+    assert await holds_within(lambda: not case.kit.llm.running, 200)
     async with case.kit.store.begin("ten_a") as work:
         assert await work.conversations.page(before=None, limit=10) == ()
 

@@ -16,6 +16,7 @@ import pytest
 from aiohttp import web
 from tests.support.chat_server import DONE, USAGE, WHOLE, ChatServer, chat_server, chunk, event
 from tests.support.models import TestModels, model_path
+from tests.support.patience import ANSWER_S, holds_within, until
 
 from voiceagent.adapters.llm.llamacpp import LlamaCppLlm
 from voiceagent.adapters.llm.llamacpp import open_llm as open_llamacpp
@@ -77,7 +78,7 @@ async def llm(request: pytest.FixtureRequest) -> AsyncIterator[LanguageModel]:
 
 
 async def test_the_answer_comes_piece_by_piece_and_ends_with_done_and_usage(llm: LanguageModel) -> None:
-    deltas = await collected(llm, ChatRequest(HELLO, max_output_tokens=24, deadline_s=60))
+    deltas = await collected(llm, ChatRequest(HELLO, max_output_tokens=24, deadline_s=300))
     assert text_of(deltas)
     assert [isinstance(delta, ChatDone) for delta in deltas].index(True) == len(deltas) - 1
     done = deltas[-1]
@@ -87,14 +88,14 @@ async def test_the_answer_comes_piece_by_piece_and_ends_with_done_and_usage(llm:
 
 
 async def test_an_iterator_that_is_closed_leaves_the_model_free_for_the_next(llm: LanguageModel) -> None:
-    stream = llm.stream(ChatRequest(HELLO, deadline_s=60))
+    stream = llm.stream(ChatRequest(HELLO, deadline_s=300))
     assert isinstance(await anext(stream), TextDelta)
     await stream.aclose()  # type: ignore[attr-defined]
-    assert text_of(await collected(llm, ChatRequest(HELLO, max_output_tokens=8, deadline_s=60)))
+    assert text_of(await collected(llm, ChatRequest(HELLO, max_output_tokens=8, deadline_s=300)))
 
 
 async def test_concurrent_answers_do_not_mix(llm: LanguageModel) -> None:
-    asked = [collected(llm, ChatRequest(HELLO, max_output_tokens=8, deadline_s=60)) for _ in range(3)]
+    asked = [collected(llm, ChatRequest(HELLO, max_output_tokens=8, deadline_s=300)) for _ in range(3)]
     for deltas in await asyncio.gather(*asked):
         assert isinstance(deltas[-1], ChatDone)
         assert text_of(deltas)
@@ -111,7 +112,7 @@ async def test_warm_never_raises_and_can_be_cancelled(llm: LanguageModel) -> Non
 async def test_ready_is_bounded_and_close_is_idempotent_and_final(llm: LanguageModel) -> None:
     began_s = time.monotonic()
     assert isinstance(await llm.ready(), bool)
-    assert time.monotonic() - began_s < 3
+    assert time.monotonic() - began_s < 30
     await llm.close()
     await llm.close()
     assert await llm.ready() is False
@@ -134,10 +135,10 @@ TEXTS = (
 )
 
 
-async def test_an_estimate_of_tokens_is_never_below_the_truth_by_more_than_a_quarter() -> None:
+async def test_an_estimate_of_tokens_is_never_below_the_truth_by_more_than_a_quarter(patient: None) -> None:
     estimating = open_openai("openai+http://127.0.0.1:9/v1?model=m")
     async with opened("llamacpp") as exact:
-        await collected(exact, ask(max_output_tokens=1, deadline_s=60))
+        await collected(exact, ask(max_output_tokens=1, deadline_s=300))
         assert await exact.count_tokens("hello there") == 2
         for text in TEXTS:
             truth = await exact.count_tokens(text)
@@ -189,15 +190,18 @@ ODD_BUT_WHOLE: dict[str, tuple[bytes | float, ...]] = {
 
 @pytest.mark.parametrize("pieces", ODD_BUT_WHOLE.values(), ids=ODD_BUT_WHOLE.keys())
 async def test_odd_streams_that_are_whole_give_the_whole_answer(
-    server: ChatServer, client: LanguageModel, pieces: tuple[bytes | float, ...]
+    server: ChatServer, client: LanguageModel, pieces: tuple[bytes | float, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    has_usage = USAGE in b"".join(p for p in pieces if isinstance(p, bytes))
+    if has_usage:
+        monkeypatch.setattr("voiceagent.adapters.llm.openai_call.USAGE_S", ANSWER_S)
     server.says(*pieces)
     deltas = await collected(client, ask())
     assert text_of(deltas) == "Hello!"
     done = deltas[-1]
     assert isinstance(done, ChatDone)
     assert done.finish_reason == "stop"
-    assert done.usage == TokenUsage(7, 3) if USAGE in b"".join(p for p in pieces if isinstance(p, bytes)) else True
+    assert done.usage == TokenUsage(7, 3) if has_usage else True
     assert done.usage.completion_tokens > 0
 
 
@@ -231,7 +235,7 @@ async def test_a_stream_that_is_cut_off_or_garbled_raises_unavailable_and_never_
 
 LATE: dict[str, tuple[bytes | float, ...]] = {
     "headers": (),
-    "first token": (5.0, *WHOLE),
+    "first token": (60.0, *WHOLE),
     "first token behind keep-alives": (b": ping\n\n", *(0.05, b": ping\n\n") * 60, *WHOLE),
     "first token behind empty chunks": (chunk(role="assistant"), *(0.05, chunk("")) * 60, *WHOLE),
 }
@@ -245,7 +249,7 @@ async def test_a_first_token_that_is_late_raises_deadline_exceeded(
     if not pieces:
 
         async def slow(_request: web.Request) -> web.StreamResponse:
-            await asyncio.sleep(5)
+            await asyncio.sleep(60)
             return web.Response()
 
         server.answer = slow
@@ -257,8 +261,8 @@ async def test_a_later_token_that_is_late_raises_deadline_exceeded(
     server: ChatServer, client: LanguageModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("voiceagent.adapters.llm.openai_call.NEXT_TOKEN_S", 0.2)
-    server.says(WHOLE[0], 5.0, *WHOLE[1:])
-    problem, text = await failure(client, ask(deadline_s=5))
+    server.says(WHOLE[0], 60.0, *WHOLE[1:])
+    problem, text = await failure(client, ask(deadline_s=300))
     assert (type(problem), problem.code, text) == (DeadlineExceeded, "llm_deadline", "Hel")
 
 
@@ -349,8 +353,7 @@ async def test_leaving_a_stream_stops_the_generation_at_the_server_within_200_ms
     if close == "cancel":
         task.cancel()
     await asyncio.wait({task})
-    async with asyncio.timeout(0.2):
-        await server.left.wait()
+    assert await holds_within(server.left.is_set, 200)
 
 
 async def test_tool_calls_are_put_together_from_their_deltas(server: ChatServer, client: LanguageModel) -> None:
@@ -504,20 +507,20 @@ async def test_a_script_file_answers_by_the_words_of_the_question(tmp_path: Path
 async def local() -> AsyncIterator[LlamaCppLlm]:
     async with opened("llamacpp") as made:
         assert isinstance(made, LlamaCppLlm)
-        await collected(made, ask(max_output_tokens=1, deadline_s=60))
+        await collected(made, ask(max_output_tokens=1, deadline_s=300))
         yield made
 
 
 async def test_a_prompt_longer_than_the_context_is_told_so(local: LlamaCppLlm) -> None:
-    problem, _ = await failure(local, ask("hello " * 3000, deadline_s=30))
+    problem, _ = await failure(local, ask("hello " * 3000, deadline_s=300))
     assert (type(problem), problem.code) == (InvalidInput, "context_too_long")
 
 
-async def test_a_warmed_prompt_is_served_from_the_prefix_cache(local: LlamaCppLlm) -> None:
+async def test_a_warmed_prompt_is_served_from_the_prefix_cache(local: LlamaCppLlm, patient: None) -> None:
     before = Message("system", "You know the story of the old lighthouse keeper and his very patient grey cat. " * 3)
     await local.warm((before, Message("user", "Tell me what the")))
     done = (
-        await collected(local, ChatRequest((before, Message("user", "Tell me what the cat did.")), 2, deadline_s=60))
+        await collected(local, ChatRequest((before, Message("user", "Tell me what the cat did.")), 2, deadline_s=300))
     )[-1]
     assert isinstance(done, ChatDone)
     assert done.usage.cached_tokens >= 0.7 * done.usage.prompt_tokens
@@ -529,12 +532,12 @@ async def test_a_child_that_dies_comes_back_and_calls_meanwhile_are_unavailable(
     psutil.Process(child).kill()
     problem, _ = await failure(local, ask("Tell me a long story.", max_output_tokens=500))
     assert problem.code == "llm_unavailable"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not await local.ready():
             await asyncio.sleep(0.05)
     assert local.child_pid != child
     assert not psutil.pid_exists(child), "the dead child was not reaped"
-    assert text_of(await collected(local, ask(max_output_tokens=4, deadline_s=60)))
+    assert text_of(await collected(local, ask(max_output_tokens=4, deadline_s=300)))
 
 
 async def test_the_child_ends_with_close_and_shows_no_secret(local: LlamaCppLlm) -> None:
@@ -570,21 +573,21 @@ async def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     child = psutil.Process(int(await asyncio.wait_for(parent.stderr.readline(), 60)))
     parent.kill()
     await parent.wait()
-    async with asyncio.timeout(5):
-        while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
-            await asyncio.sleep(0.02)
+    await until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
 
 
 async def test_generation_stops_in_the_child_when_the_stream_is_left(local: LlamaCppLlm) -> None:
     assert local.child_pid is not None
     child = psutil.Process(local.child_pid)
-    stream = local.stream(ask("Count from one to a thousand.", max_output_tokens=1500, deadline_s=60))
+    stream = local.stream(ask("Count from one to a thousand.", max_output_tokens=1500, deadline_s=300))
     await anext(stream)
     await stream.aclose()
-    await asyncio.sleep(0.3)
-    before = sum(child.cpu_times()[:2])
-    await asyncio.sleep(0.5)
-    assert sum(child.cpu_times()[:2]) - before < 0.1
+    left, used = sum(child.cpu_times()[:2]), -1.0
+    async with asyncio.timeout(60):
+        while (now := sum(child.cpu_times()[:2])) > used:  # until it has had nothing to do for a while
+            used = now
+            await asyncio.sleep(1.0)
+    assert used - left < 0.5, "what is left of the answer would take many times that, on any machine"
 
 
 def test_a_missing_or_foreign_model_file_is_told_before_anything_starts(tmp_path: Path) -> None:

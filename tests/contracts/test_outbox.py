@@ -23,7 +23,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SqlStore]:
+async def store(request: pytest.FixtureRequest, tmp_path: Path, patient: None) -> AsyncIterator[SqlStore]:
     url = f"sqlite:///{tmp_path}/voiceagent.db"
     if request.param == "postgresql":
         url = fresh_database(request.getfixturevalue("postgresql_url"), new_id("outbox"))
@@ -34,7 +34,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 @pytest.fixture(params=["memory", "redis", "sentinel", "cluster"])
-async def log(request: pytest.FixtureRequest) -> AsyncIterator[EventLog]:
+async def log(request: pytest.FixtureRequest, patient: None) -> AsyncIterator[EventLog]:
     if request.param == "memory":
         opened: EventLog = MemoryEventLog()
     else:
@@ -80,7 +80,7 @@ async def test_every_group_sees_each_event_once_it_settles_it(log: EventLog) -> 
 
 @pytest.mark.parametrize("servers", ["redis_url", "cluster_url"])
 async def test_what_a_dead_member_took_goes_to_another_and_ends_as_a_dead_letter(
-    servers: str, request: pytest.FixtureRequest
+    servers: str, request: pytest.FixtureRequest, patient: None
 ) -> None:
     log = RedisEventLog(request.getfixturevalue(servers), prefix=new_id("events"), held_s=0.0)
     await log.append((event(1),))

@@ -78,13 +78,13 @@ async def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_one_score_a_text_in_order(case: Case) -> None:
-    scores = await case.reranker.scores("what is the refund period", TEXTS, within_s=5.0)
+    scores = await case.reranker.scores("what is the refund period", TEXTS, within_s=60.0)
     assert scores == (0.0, 0.4, 0.1)
     [asked] = case.server.asked
     assert asked.get("model") == (None if case.server.tei else "small")
     assert asked.get("top_n", 3) == 3
     assert case.server.keys == ["Bearer k-1"]
-    assert await case.reranker.scores("nothing", (), within_s=5.0) == ()
+    assert await case.reranker.scores("nothing", (), within_s=60.0) == ()
 
 
 async def test_late_is_a_deadline(case: Case) -> None:
@@ -95,9 +95,9 @@ async def test_late_is_a_deadline(case: Case) -> None:
 
 
 async def test_cancelling_ends_the_call(case: Case) -> None:
-    case.server.delay_s = 30.0
-    call = asyncio.create_task(case.reranker.scores("q", TEXTS, within_s=30.0))
-    async with asyncio.timeout(10.0):
+    case.server.delay_s = 300.0
+    call = asyncio.create_task(case.reranker.scores("q", TEXTS, within_s=300.0))
+    async with asyncio.timeout(60.0):
         while not case.server.open_calls:
             await asyncio.sleep(0.01)
         call.cancel()
@@ -121,23 +121,23 @@ async def test_cancelling_ends_the_call(case: Case) -> None:
 async def test_a_server_that_fails_or_says_something_else_is_unavailable(case: Case, status: int, answer: Any) -> None:
     case.server.status, case.server.answer = status, answer
     with pytest.raises(Unavailable) as raised:
-        await case.reranker.scores("q", TEXTS, within_s=5.0)
+        await case.reranker.scores("q", TEXTS, within_s=60.0)
     assert (raised.value.code, raised.value.retryable) == ("rerank_unavailable", True)
 
 
 async def test_refused_credentials_are_the_operators_business(case: Case) -> None:
     case.server.status, case.server.answer = 401, {}
     with pytest.raises(Misconfigured) as raised:
-        await case.reranker.scores("q", TEXTS, within_s=5.0)
+        await case.reranker.scores("q", TEXTS, within_s=60.0)
     assert raised.value.code == "rerank_credentials"
 
 
 async def test_closed_means_unavailable_and_closing_twice_is_fine(case: Case) -> None:
-    await case.reranker.scores("q", TEXTS, within_s=5.0)
+    await case.reranker.scores("q", TEXTS, within_s=60.0)
     await case.reranker.close()
     await case.reranker.close()
     with pytest.raises(Unavailable):
-        await case.reranker.scores("q", TEXTS, within_s=5.0)
+        await case.reranker.scores("q", TEXTS, within_s=60.0)
 
 
 async def test_none_is_no_reranker() -> None:

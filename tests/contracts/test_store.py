@@ -38,7 +38,7 @@ def postgresql_database(postgresql_url: str) -> str:
 
 
 @pytest.fixture(params=["sqlite", "sealed", "memory", "postgresql"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+async def store(request: pytest.FixtureRequest, tmp_path: Path, patient: None) -> AsyncIterator[Store]:
     keys = None
     if request.param in ("sqlite", "sealed"):
         url = f"sqlite:///{tmp_path}/data/voiceagent.db"

@@ -169,7 +169,7 @@ async def test_what_the_body_does_after_it_has_completed_the_job_is_not_cut_off(
     async with leased(store, mine, 0.05):
         async with store.begin(job.tenant_id) as unit:
             await unit.jobs.complete(mine)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await beats.wait()
         for _ in range(3):
             await stored(store, job)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.ports import free_ports
-from tests.support.servers import BUCKET, S3_SECRET, S3_USER, answers, binary, postgresql_server, running
+from tests.support.servers import BUCKET, S3_SECRET, S3_USER, answers, answers_http, binary, postgresql_server, running
 
 from voiceagent.adapters.cache.redis import open_cache
 from voiceagent.adapters.store.sql import open_store
@@ -109,10 +109,10 @@ async def test_redis(
     papers: Path, redis_tls: dict[str, int], scheme: str, certificate: str, authority: str, good: bool
 ) -> None:
     words = f"?ssl_ca_certs={papers}/{authority}.pem" if authority else ""
-    cache = open_cache(f"{scheme}://127.0.0.1:{redis_tls[certificate]}/0{words}", deadline_s=5.0)
+    cache = open_cache(f"{scheme}://127.0.0.1:{redis_tls[certificate]}/0{words}", deadline_s=60.0)
     try:
         if good:
-            await cache.put("key", b"value", ttl_s=10)
+            await cache.put("key", b"value", ttl_s=600)
             assert await cache.get("key") == b"value"
         else:
             with pytest.raises(Unavailable):
@@ -145,13 +145,14 @@ def test_s3_by_the_authorities_of_the_process(papers: Path, tmp_path: Path, auth
     )
     url = f"s3://{BUCKET}?endpoint=https://127.0.0.1:{port}&region=us-east-1"
     keys = {"AWS_ACCESS_KEY_ID": S3_USER, "AWS_SECRET_ACCESS_KEY": S3_SECRET}
-    with running(command, lambda: answers(port), log=tmp_path / "log", env=env):
+    health = f"https://127.0.0.1:{port}/minio/health/ready"
+    with running(command, lambda: answers_http(health), log=tmp_path / "log", env=env):
         told = subprocess.run(
             [sys.executable, "-c", script, url],
             env=os.environ | keys | {"SSL_CERT_FILE": str(papers / f"{authority}.pem")},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
     assert (told.returncode == 0) is good, told.stderr[-2000:]

@@ -38,7 +38,7 @@ async def server() -> AsyncIterator[Server]:
     made = Server()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", made.take)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -46,7 +46,7 @@ async def server() -> AsyncIterator[Server]:
     await runner.cleanup()
 
 
-def described(folder: Path, url: str, more: str = "") -> HttpTools:
+def described(folder: Path, url: str, more: str = "", *, timeout_s: float = 30.0) -> HttpTools:
     file = folder / "tools.toml"
     file.write_text(
         f"""
@@ -58,7 +58,7 @@ def described(folder: Path, url: str, more: str = "") -> HttpTools:
         key_env = "PAY_KEY"
         effect = "write"
         confirm = true
-        timeout_s = 0.5
+        timeout_s = {timeout_s}
         bound = {{ account = "subject" }}
         {more}
         [tool.parameters.properties.cents]
@@ -98,7 +98,7 @@ async def test_it_is_called_once_with_arguments_caller_key_and_the_same_intentio
 
 
 async def _slow(_: web.Request) -> web.Response:
-    await asyncio.sleep(5)
+    await asyncio.sleep(60)
     return web.Response(text="late")
 
 
@@ -112,7 +112,6 @@ async def _slow(_: web.Request) -> web.Response:
             "the tool answered with something that is no text",
         ),
         (lambda _: web.Response(text="x" * 70_000), "the tool's answer is too long"),
-        (_slow, "the tool did not answer in time"),
     ],
 )
 async def test_what_goes_wrong_is_a_result_that_is_not_ok(
@@ -121,6 +120,17 @@ async def test_what_goes_wrong_is_a_result_that_is_not_ok(
     server.answer = answer
     assert await ran(tools) == (False, said)
     assert len(server.asked) == 1, "nothing is followed or tried again"
+
+
+async def test_what_is_late_is_a_result_that_is_not_ok(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAY_KEY", "canary-key")
+    server.answer = _slow
+    tools = described(tmp_path, server.url, timeout_s=0.5)
+    assert await ran(tools) == (False, "the tool did not answer in time")
+    assert len(server.asked) <= 1, "nothing is tried again"
+    await tools.close()
 
 
 async def test_an_answer_in_json_is_passed_on_as_it_is(tools: HttpTools, server: Server) -> None:

@@ -21,7 +21,7 @@ from voiceagent.ports.vectors import IndexedChunk, IndexedDocument, VectorQuery,
 
 
 @pytest.fixture(params=["local", "local-sealed", "weaviate"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[VectorStore]:
+async def store(request: pytest.FixtureRequest, tmp_path: Path, patient: None) -> AsyncIterator[VectorStore]:
     made: VectorStore
     if request.param == "local":
         made = open_vectors(f"local://{tmp_path}/index")
@@ -206,7 +206,7 @@ async def test_closed_means_unavailable_and_closing_twice_is_fine(store: VectorS
     assert not await store.ready()
 
 
-async def test_a_server_that_refuses_us_is_not_ready(weaviate_url: str) -> None:
+async def test_a_server_that_refuses_us_is_not_ready(weaviate_url: str, patient: None) -> None:
     store = open_weaviate(weaviate_url, api_key="another")
     assert not await store.ready()
     with pytest.raises(Misconfigured) as caught:

@@ -27,7 +27,7 @@ VARIABLES = {f"VOICEAGENT_{name}".replace(".", "__").upper() for name in setting
 
 def checked(command: list[str], *, where: Path = ROOT) -> str:
     """What a checker printed; the test fails with it when the checker does."""
-    run = subprocess.run(command, cwd=where, capture_output=True, text=True, timeout=100, check=False)
+    run = subprocess.run(command, cwd=where, capture_output=True, text=True, timeout=400, check=False)
     assert run.returncode == 0, f"{' '.join(command)}:\n{run.stdout}{run.stderr}"
     return run.stdout
 
@@ -220,7 +220,7 @@ def test_the_chart_asks_cert_manager_for_what_has_no_secret() -> None:
 
 def test_the_chart_refuses_to_encrypt_without_a_certificate() -> None:
     command = [binary("helm"), "template", "voice", str(CHART), "--kube-version", f"{KUBERNETES}.0", *ENCRYPTED]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
     assert run.returncode != 0
     assert "name tls.doors.secret or tls.issuer.doors" in run.stderr
 

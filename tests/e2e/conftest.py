@@ -18,8 +18,8 @@ from tests.support.ports import free_ports
 
 from voiceagent.models.store import ModelStore
 
-READY_S = 120.0
-STOP_S = 30.0
+READY_S = 240.0
+STOP_S = 60.0
 SERVERS = ("gateway", "engine", "voice", "documents", "dashboard")
 
 
@@ -103,7 +103,7 @@ class Platform:
             self.process.communicate()
         return self.log.read_text()[-8000:]
 
-    def run(self, *arguments: str, within_s: float = 60.0) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, within_s: float = 180.0) -> subprocess.CompletedProcess[str]:
         """One command of the command line against this platform."""
         return subprocess.run(
             [*command(), *arguments],
@@ -121,7 +121,7 @@ def command() -> list[str]:
 
 def answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
+        with urllib.request.urlopen(url, timeout=10) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

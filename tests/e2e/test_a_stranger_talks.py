@@ -12,7 +12,7 @@ from tests.e2e.conftest import Platform
 
 QUESTION = ROOT / "demo" / "question.flac"
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_a_recorded_question_is_heard_and_answered_aloud(platform: Platform, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import stat
 import time
 
 import pytest
-from tests.e2e.conftest import Platform, answers
+from tests.e2e.conftest import READY_S, Platform, answers
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_secrets_are_shown_once_stored_hashed_and_the_second_start_knows_them(own_platform: Platform) -> None:
@@ -32,7 +32,7 @@ def test_secrets_are_shown_once_stored_hashed_and_the_second_start_knows_them(ow
     )  # Ctrl-C does not take the model away while calls drain
     assert "password" not in own_platform.said
     assert "ready" in own_platform.said
-    assert time.monotonic() - began_s < 60  # a hang, not a figure: figures come from `make bench`
+    assert time.monotonic() - began_s < READY_S  # a hang, not a figure: figures come from `make bench`
     kept = b"".join(
         path.read_bytes() for path in own_platform.data_dir.rglob("*") if path.is_file() and path.name != "cli-key"
     )

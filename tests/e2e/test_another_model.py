@@ -9,7 +9,7 @@ import pytest
 from bench.retrieval.reindex import measure
 from tests.conftest import MODELS_ROOT, ROOT
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 
 async def test_nobody_who_searches_notices_another_model(monkeypatch: pytest.MonkeyPatch) -> None:

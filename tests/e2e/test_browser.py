@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import wave
 from pathlib import Path
 
 import pytest
-import soundfile
-import soxr
 from tests.conftest import ROOT
 from tests.e2e.conftest import Platform
 from tests.e2e.test_dashboard import Desk
 from tests.support import chromium
+from tests.support.hand_microphone import silence, speak, take
 
 from voiceagent.apps.dashboard import BUILT
 
@@ -21,7 +19,7 @@ QUESTION = ROOT / "demo" / "question.flac"
 pytestmark = [
     pytest.mark.skipif(PROGRAM is None, reason="missing: chromium"),
     pytest.mark.skipif(not (BUILT / "index.html").is_file(), reason="missing: the built dashboard (make dashboard)"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 
 LISTEN = """
@@ -38,37 +36,26 @@ LISTEN = """
 """
 
 
-def microphone(path: Path, *, lead_s: float = 3.0) -> Path:
-    """The question after some quiet, so that the page is connected when it comes, and quiet after it."""
-    samples, rate_hz = soundfile.read(QUESTION, dtype="float32")
-    sound = (soxr.resample(samples, rate_hz, 48_000) * 32_767).astype("<i2").tobytes()
-    quiet = bytes(int(lead_s * 96_000) // 2 * 2)
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(48_000)
-        out.writeframes(quiet + sound + bytes(96_000 * 20))
-    return path
-
-
 async def test_a_spoken_question_is_shown_and_answered_aloud(platform: Platform, tmp_path: Path) -> None:
     assert PROGRAM is not None
     added = platform.run("users", "add", "ada@example.org", "--role", "owner", "--json")
     assert added.returncode == 0, added.stderr
-    async with chromium.browser(PROGRAM, tmp_path / "profile", microphone(tmp_path / "question.wav")) as page:
+    async with chromium.browser(PROGRAM, tmp_path / "profile", silence(tmp_path / "silence.wav")) as page:
         desk = Desk(page, platform.page_url, "")
         await desk.open("/talk")
         await desk.sign_in(json.loads(added.stdout)["password"], email="ada@example.org")
         await page.until("document.querySelector('main section button')?.innerText.includes('Start talking')")
         page.complaints.clear()  # that nobody was signed in before
         await page.run(LISTEN)
+        await take(page, QUESTION)
         await page.run("document.querySelector('main section button').click()")
         await page.until("!!document.querySelector('[data-activity=listening]')")
+        await speak(page)
         await page.until(
             "!!document.querySelector('[role=log] [data-role=user]')?.innerText.includes('swim')", within_s=60
         )
         answer = "document.querySelector('[role=log] [data-role=assistant]')?.innerText ?? ''"
-        await page.until(f"({answer}).includes('First sound after')", within_s=60)
+        await page.until(f"({answer}).includes('First sound after')", within_s=120)
         assert len((await page.run(answer)).split()) >= 6
         assert await page.run("window.loudest") > 300
         assert page.complaints == []

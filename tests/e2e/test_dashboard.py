@@ -19,7 +19,7 @@ AXE = Path(__file__).parents[2] / "dashboard/node_modules/axe-core/axe.min.js"
 pytestmark = [
     pytest.mark.skipif(PROGRAM is None, reason="missing: chromium"),
     pytest.mark.skipif(not (BUILT / "index.html").is_file(), reason="missing: the built dashboard (make dashboard)"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 
 

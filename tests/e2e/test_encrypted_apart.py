@@ -22,7 +22,7 @@ from tests.support.servers import redis_server
 
 from voiceagent.apps.custody.authority import DevelopmentSet
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 SERVICES = ("gateway", "engine", "voice", "documents", "dashboard")
 DOORS = ("gateway", "dashboard")
 
@@ -42,7 +42,7 @@ class House:
             headers={"Authorization": f"Bearer {self.key}"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=20, context=context) as answer:
+            with urllib.request.urlopen(request, timeout=60, context=context) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as refused:
             return refused.code
@@ -83,7 +83,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         shared = environment(folder, cache_url)
         for command in (("tls", "init", "--folder", str(folder / "tls")), ("init", "--json")):
             run = subprocess.run(
-                [*COMMAND, *command], env=shared, capture_output=True, text=True, timeout=120, check=False
+                [*COMMAND, *command], env=shared, capture_output=True, text=True, timeout=240, check=False
             )
             assert run.returncode == 0, run.stdout + run.stderr
         numbers = free_ports(2 * len(SERVICES))
@@ -144,5 +144,5 @@ def test_nothing_is_said_in_plain_but_signs_of_life(house: House, service: str) 
     for path in ("/metrics", "/v1/models", "/api/v1/openapi.json", "/api/v1/agents"):
         request = urllib.request.Request(plain + path, headers={"Authorization": f"Bearer {house.key}"})
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(request, timeout=20)
+            urllib.request.urlopen(request, timeout=60)
         assert refused.value.code in (401, 404)

@@ -20,7 +20,7 @@ QUESTION = ROOT / "demo" / "question.flac"
 FRAME_BYTES = 960  # 20 ms at 24 kHz
 AUDIBLE = 300
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def question_pcm() -> bytes:
@@ -73,7 +73,7 @@ class Microphone:
 
 async def until(connection: AsyncRealtimeConnection, kind: str, seen: list[Any] | None = None) -> Any:
     """The next event of this type; those before it go into `seen`. An error event fails the test."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while True:
             event = await connection.recv()
             assert event.type != "error", event

@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from tests.support import chromium
 from tests.support.chromium import Page
+from tests.support.patience import ANSWER_S
 from tests.support.voice_fakes import TALKER, FakeEngine, FakeSession, FakeStt, FakeTts, Sessions
 
 from voiceagent.apps.dashboard import PAGE as FILES
@@ -31,7 +32,7 @@ from voiceagent.voice.messages import Item
 from voiceagent.voice.server import VoiceServerParts, create_voice
 
 PROGRAM = chromium.found()
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="missing: chromium")
+pytestmark = [pytest.mark.skipif(PROGRAM is None, reason="missing: chromium"), pytest.mark.timeout(300)]
 KEY = "va_test_key"
 PROTOCOLS = f"realtime, openai-insecure-api-key.{KEY}"
 
@@ -43,7 +44,7 @@ async def by_subprotocol(conn: HTTPConnection) -> Principal | None:
 async def serve(app: Any) -> tuple[uvicorn.Server, asyncio.Task[None], int]:
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", ws="websockets-sansio"))
     task = asyncio.create_task(server.serve())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(ANSWER_S):
         while not server.started:
             await asyncio.sleep(0.01)
     return server, task, server.servers[0].sockets[0].getsockname()[1]
@@ -82,7 +83,7 @@ class Talk:
         return str(await self.page.run(f"document.getElementById('{element_id}').innerText"))
 
     async def until_session(self, happened: Callable[[FakeSession], Any]) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(ANSWER_S):
             while not self._sessions.opened or not happened(self.session):
                 await asyncio.sleep(0.02)
 
@@ -150,6 +151,15 @@ def longest_played_ms(session: FakeSession) -> int:
     return max((call[2] for call in session.calls if call[0] == "played"), default=0)
 
 
+async def settled_ms(session: FakeSession) -> int:
+    """What was played when a second has brought nothing more."""
+    before = -1
+    while before != (now := longest_played_ms(session)):
+        before = now
+        await asyncio.sleep(1.0)
+    return now
+
+
 async def test_a_spoken_question_is_sent_and_the_answer_shown_and_played(talk: Talk) -> None:
     await talk.start()
     await talk.until_session(lambda session: session.heard_bytes > 32_000)
@@ -177,7 +187,7 @@ async def test_a_spoken_question_is_sent_and_the_answer_shown_and_played(talk: T
 async def test_talking_over_the_answer_silences_it_and_shows_what_was_heard(talk: Talk) -> None:
     await talk.start()
     await talk.until_session(lambda session: session.heard_bytes > 0)
-    answer_begins(talk.session, 6_000)
+    answer_begins(talk.session, 20_000)
     await talk.until_session(lambda session: longest_played_ms(session) >= 200)
     talk.session.tell(told.SpeechStarted("item_3", 2_000), told.SpeakerHeld("item_2", held=True))
     await talk.page.until("document.getElementById('state').dataset.state === 'hearing'")
@@ -186,25 +196,23 @@ async def test_talking_over_the_answer_silences_it_and_shows_what_was_heard(talk
     assert await talk.page.run("document.querySelector('.unheard').innerText.trim()") == "sunny today."
     talk.session.tell(told.SpeechStopped("item_3", 2_500))
     question(talk.session)
-    played = longest_played_ms(talk.session)
-    assert played < 3_000
     await talk.page.until("document.getElementById('transcript').innerText.includes('What is the weather?')")
-    assert longest_played_ms(talk.session) == played
+    assert await settled_ms(talk.session) < 18_000, "of 20 s that had come"
 
 
 async def test_a_noise_holds_the_answer_and_it_goes_on(talk: Talk) -> None:
     await talk.start()
     await talk.until_session(lambda session: session.heard_bytes > 0)
-    answer_begins(talk.session, 2_000)
+    answer_begins(talk.session, 6_000)
     await talk.until_session(lambda session: longest_played_ms(session) >= 200)
     talk.session.tell(told.SpeechStarted("item_3", 2_000), told.SpeakerHeld("item_2", held=True))
     await talk.page.until("document.getElementById('state').dataset.state === 'hearing'")
     held_at_ms = longest_played_ms(talk.session)
-    assert held_at_ms < 1_900
+    assert held_at_ms < 5_900
     talk.session.tell(told.SpeakerHeld("item_2", held=False))
     talk.session.tell(told.ReplySound("resp_1", "item_2", tone(100), 24_000))
     answer_ends(talk.session)
-    await talk.until_session(lambda session: longest_played_ms(session) >= 2_090)
+    await talk.until_session(lambda session: longest_played_ms(session) >= 6_090)
 
 
 async def test_writing_muting_and_ending(talk: Talk) -> None:

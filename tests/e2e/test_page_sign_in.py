@@ -15,6 +15,7 @@ from tests.e2e.test_page import FILES, DashboardPage, serve, speech_like
 from tests.support import chromium
 from tests.support.chromium import Page
 from tests.support.gateway_rig import MUCH, PLENTY
+from tests.support.patience import ANSWER_S
 from tests.support.ports import free_ports
 from tests.support.voice_fakes import FakeEngine, FakeStt, FakeTts, Sessions
 
@@ -33,7 +34,7 @@ from voiceagent.web.serve import Listener, Servers
 from voiceagent.web.tokens import ServiceAuthenticator, ServiceTokens
 
 PROGRAM = chromium.found()
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="missing: chromium")
+pytestmark = [pytest.mark.skipif(PROGRAM is None, reason="missing: chromium"), pytest.mark.timeout(300)]
 EMAIL, PASSWORD = "ada@example.org", "kangaroo under my piano"
 
 
@@ -51,7 +52,7 @@ class Door:
         await self.page.run(f"document.getElementById('{name}').click()")
 
     async def until_heard(self, sessions: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(ANSWER_S):
             while len(self.sessions.opened) < sessions or not self.sessions.opened[-1].heard_bytes:
                 await asyncio.sleep(0.02)
 

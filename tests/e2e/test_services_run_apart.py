@@ -16,7 +16,7 @@ from tests.e2e.conftest import READY_S, SERVERS, STOP_S, Platform, answers, comm
 
 from voiceagent.models.store import ModelStore
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture

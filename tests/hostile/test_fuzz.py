@@ -121,7 +121,7 @@ def assert_holds_together(document: ParsedDocument) -> None:
     document.text.encode()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", FORMATS)
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(data=st.data())

@@ -53,7 +53,7 @@ def test_a_changed_file_is_refused_by_its_hash(tmp_path: Path, changed: bool) ->
     fetch = [sys.executable, "-m", "pip", "download", "--isolated", "--disable-pip-version-check", "--no-index"]
     fetch += ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--find-links", str(tmp_path)]
     fetch += ["--dest", str(tmp_path / "to"), "-r", str(tmp_path / "lock.txt")]
-    told = subprocess.run(fetch, capture_output=True, text=True, timeout=100, check=False)
+    told = subprocess.run(fetch, capture_output=True, text=True, timeout=400, check=False)
     assert (told.returncode != 0) is changed, told.stderr
     assert ("DO NOT MATCH THE HASHES" in told.stderr) is changed
 

@@ -96,7 +96,7 @@ def found(text: str) -> set[tuple[str, str, str]]:
 
 
 def _git(*arguments: str) -> str:
-    told = subprocess.run(["git", *arguments], cwd=TOP, capture_output=True, timeout=100, check=False)
+    told = subprocess.run(["git", *arguments], cwd=TOP, capture_output=True, timeout=400, check=False)
     if told.returncode:
         pytest.skip("missing: the repository's history (not a git checkout)")
     return told.stdout.decode("utf-8", "replace")

@@ -17,8 +17,8 @@ from pathlib import Path
 from tests.support.ports import free_ports
 from tests.support.servers import S3_SECRET, S3_USER
 
-READY_S = 120.0
-STOP_S = 40.0
+READY_S = 240.0
+STOP_S = 90.0
 SCRIPTED = {
     "VOICEAGENT_LLM__URL": "scripted:///",
     "VOICEAGENT_STT__URL": "scripted:///?words_per_s=0",
@@ -106,7 +106,7 @@ class Apart:
         self.api_key = str(told.get("api_key", self.api_key))
         return told
 
-    def command(self, *arguments: str, within_s: float = 90.0) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, within_s: float = 240.0) -> subprocess.CompletedProcess[str]:
         """One command of the command line, with the installation's settings."""
         return subprocess.run(
             [*COMMAND, *arguments],
@@ -170,7 +170,7 @@ class Apart:
 def answers(url: str) -> bool:
     """Whether the URL answers 200."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
+        with urllib.request.urlopen(url, timeout=10) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from starlette.types import ASGIApp
+from tests.support.patience import ANSWER_S
 
 
 class Refused(Exception):
@@ -70,7 +71,7 @@ class AsgiSocket:
     async def __aexit__(self, *_: object) -> None:
         self.leave()
         self._reads.set()
-        await asyncio.wait_for(self._task, 5)
+        await asyncio.wait_for(self._task, ANSWER_S)
 
     def send(self, event: dict[str, Any] | str | bytes) -> None:
         """A frame: bytes as binary, text as it is, anything else as JSON."""
@@ -112,7 +113,7 @@ class AsgiSocket:
 
     async def finished(self) -> None:
         """Wait until the app is done with this socket."""
-        await asyncio.wait_for(asyncio.shield(self._task), 10)
+        await asyncio.wait_for(asyncio.shield(self._task), ANSWER_S)
 
     async def _take(self, message: Any) -> None:
         await self._reads.wait()
@@ -120,11 +121,11 @@ class AsgiSocket:
 
     async def _next(self) -> dict[str, Any]:
         waiting = asyncio.create_task(self._from_app.get())
-        await asyncio.wait({waiting, self._task}, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({waiting, self._task}, timeout=ANSWER_S, return_when=asyncio.FIRST_COMPLETED)
         if waiting.done():
             return waiting.result()
         waiting.cancel()
         if self._task.done():
             self._task.result()
             raise EOFError("the app ended without a word")
-        raise TimeoutError("the app said nothing for 5 s")
+        raise TimeoutError(f"the app said nothing for {ANSWER_S:.0f} s")

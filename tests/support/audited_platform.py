@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import itertools
 import json
+import multiprocessing
 import os
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -19,6 +19,9 @@ from typing import Any
 import aiohttp
 from bench.security.stage import Stage
 
+from voiceagent.apps import cli
+from voiceagent.apps.cli import GROUPS, PLAIN
+from voiceagent.apps.custody import rotation
 from voiceagent.domain.identity import SCOPES
 
 PASSWORD = "kangaroo under my piano"
@@ -26,6 +29,22 @@ _UNSTEADY = {"audit", "idempotency", "jobs", "outbox", "model_usage"}
 """Tables that others write meanwhile, or that hold answers and not effects."""
 
 _UNSTEADY_COLUMNS = {"last_used_at", "last_seen_at", "updated_at", "progress", "state", "refreshed_at"}
+
+
+_BESIDE = multiprocessing.get_context("forkserver")
+_BESIDE.set_forkserver_preload(["voiceagent.apps.all", *PLAIN.values(), *GROUPS.values()])
+"""Each command runs in a process of its own, that begins where one has read all the code: reading it is most of what a command takes."""
+
+
+def _run(words: tuple[str, ...], variables: dict[str, str], said: str) -> None:
+    """In the new process: the command, as `voiceagent` runs it."""
+    os.environ.clear()
+    os.environ.update(variables)
+    told = os.open(said, os.O_WRONLY | os.O_CREAT, 0o600)
+    for stream in (1, 2):
+        os.dup2(told, stream)
+    rotation.KNOWN_EVERYWHERE_S = 0.0
+    sys.exit(cli.run(list(words)))
 
 
 @dataclass
@@ -66,15 +85,19 @@ class Platform:
             return Answer(answer.status, await answer.text(errors="replace"), dict(answer.headers))
 
     async def command(self, *words: str) -> Answer:
-        """`voiceagent ...` on the machine, beside the platform."""
+        """`voiceagent ...` on the machine, beside the platform. It waits for nobody to learn of new keys: nobody uses them meanwhile."""
         variables = {name: value for name, value in os.environ.items() if not name.startswith("VOICEAGENT_")}
         variables |= {f"VOICEAGENT_{name}": value for name, value in self.settings.items()}
         variables["VOICEAGENT_DATA__DIR"] = str(self.on.data_dir)
-        command = [sys.executable, "-m", "voiceagent.apps.cli", *words]
-        done = await asyncio.to_thread(
-            subprocess.run, command, env=variables, capture_output=True, text=True, timeout=90
-        )
-        return Answer(200 if done.returncode == 0 else 500, done.stdout + done.stderr)
+        said = self.on.data_dir.parent / f"said{time.monotonic_ns()}"
+        process = _BESIDE.Process(target=_run, args=(words, variables, str(said)))
+        process.start()
+        try:
+            await asyncio.to_thread(process.join, 120)
+            assert process.exitcode is not None, f"still at it: {words}"
+        finally:
+            process.kill()
+        return Answer(200 if process.exitcode == 0 else 500, said.read_text())
 
     async def made(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
         """What a call that has to succeed answers."""
@@ -122,7 +145,7 @@ class Platform:
             async for message in socket:
                 if '"response.done"' in str(message.data):
                     break
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (fresh := {one["conversation_id"] for one in await self.conversations()} - known):
                 await asyncio.sleep(0.2)
         return str(fresh.pop())
@@ -133,7 +156,7 @@ class Platform:
 
     async def quiet(self) -> None:
         """Wait until no job is left that would change something by itself."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while self._jobs():
                 await asyncio.sleep(0.1)
 
@@ -142,11 +165,22 @@ class Platform:
             sql = "SELECT count(*) FROM jobs WHERE state = 'running' OR (state = 'queued' AND attempt = 0)"
             return int(connection.execute(sql).fetchone()[0])
 
+    async def until_said(self, event: str) -> None:
+        """Wait until the platform has logged this."""
+        async with asyncio.timeout(120):
+            while f'"event": "{event}"' not in self.on.log.read_text():
+                await asyncio.sleep(0.1)
+
+    def end_lease(self, subject_id: str) -> None:
+        """Whoever worked on the job about this has left it: the next try is due at once."""
+        with self.database() as connection:
+            connection.execute("UPDATE jobs SET due_at = 0 WHERE subject_id = ?", (subject_id,))
+
     # --- what stands in the database ----------------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def database(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self._database, timeout=20, isolation_level=None)
+        connection = sqlite3.connect(self._database, timeout=60, isolation_level=None)
         try:
             yield connection
         finally:

@@ -15,6 +15,9 @@ from typing import Any
 import aiohttp
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+WITHIN_S = 60.0
+"""Far more than anything here takes: what has not happened by then does not happen, however busy the machine."""
+
 _QUIET = (
     "--headless=new",
     "--no-first-run",
@@ -76,7 +79,7 @@ class Page:
         number = next(self._ids)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": number, "method": method, "params": params})
-        message = await asyncio.wait_for(answer, 20)
+        message = await asyncio.wait_for(answer, WITHIN_S)
         assert "error" not in message, message
         result: dict[str, Any] = message["result"]
         return result
@@ -95,7 +98,7 @@ class Page:
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
-    async def until(self, script: str, *, within_s: float = 20.0) -> Any:
+    async def until(self, script: str, *, within_s: float = WITHIN_S) -> Any:
         """Wait until the expression is truthy, and return it."""
         async with asyncio.timeout(within_s):
             while not (value := await self.run(script)):
@@ -129,7 +132,7 @@ async def browser(program: str, folder: Path, microphone: Path) -> AsyncIterator
     finally:
         process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), 10)
+            await asyncio.wait_for(process.wait(), 30)
         except TimeoutError:
             process.kill()
             await process.wait()
@@ -137,7 +140,7 @@ async def browser(program: str, folder: Path, microphone: Path) -> AsyncIterator
 
 async def _tab(http: aiohttp.ClientSession, folder: Path) -> str:
     port_file = folder / "DevToolsActivePort"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WITHIN_S):
         while not port_file.exists() or not port_file.read_text().strip():
             await asyncio.sleep(0.05)
         port = port_file.read_text().splitlines()[0]

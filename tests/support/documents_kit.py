@@ -17,6 +17,7 @@ from voiceagent.adapters.cache.memory import open_cache
 from voiceagent.adapters.embed.hashed import HashedEmbedder
 from voiceagent.adapters.store.sql import open_store
 from voiceagent.adapters.vectors.local import open_vectors
+from voiceagent.documents.parse.blocks import Limits
 from voiceagent.documents.parts import DocumentParts
 from voiceagent.documents.sandbox import Sandbox
 from voiceagent.documents.service import DocumentService, Upload
@@ -27,6 +28,9 @@ from voiceagent.domain.identity import ROLES, Principal, Tenant
 OWNER = Principal("ten_a", "usr_owner", ROLES["owner"], "user")
 COLLEAGUE = Principal("ten_a", "usr_colleague", ROLES["operator"], "user")
 STRANGER = Principal("ten_b", "usr_stranger", ROLES["owner"], "user")
+
+PATIENT = Limits(wall_s=400.0)
+"""For tests of what is read: what a file may use of a processor holds, and how long it lies beside other work of the machine is left out."""
 
 
 @dataclass
@@ -76,7 +80,7 @@ def parts_in(folder: Path) -> DocumentParts:
         embedder=HashedEmbedder(64),
         bus=open_bus("memory://"),
         cache=open_cache("memory://"),
-        sandbox=Sandbox(ocr=""),
+        sandbox=Sandbox(ocr="", limits=PATIENT),
     )
 
 

@@ -69,7 +69,7 @@ class EngineKit:
         )  # turns are ordered by time, and two may be made within one millisecond
         return Turn(new_id("turn"), name, asked, heard + " and more", heard, "answered", at)
 
-    def request(self, said: str, *, spoken: bool = True, deadline_s: float = 5.0) -> ReplyRequest:
+    def request(self, said: str, *, spoken: bool = True, deadline_s: float = 60.0) -> ReplyRequest:
         message = (Message("user", said),)
         return ReplyRequest("ten_a", "usr_a", Agent(), message, spoken=spoken, deadline_s=deadline_s)
 

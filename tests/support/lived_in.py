@@ -59,7 +59,7 @@ def upload(stage: Stage, name: str, data: bytes) -> str:
     headers = {"authorization": f"Bearer {key}", "content-type": f"multipart/form-data; boundary={edge}"}
     body = head.encode() + data + f"\r\n--{edge}--\r\n".encode()
     request = urllib.request.Request(f"{stage.url}/api/v1/documents", body, headers)
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         told: dict[str, Any] = json.load(answer)
     return str(told["document_id"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -21,7 +22,11 @@ from voiceagent.kit.crypto import random_token
 
 @dataclass
 class Provider:
-    """`claims` go over those of a good token, `headers` over its header, `key` signs, `issuer_told` stands in the metadata."""
+    """`claims` go over those of a good token, `headers` over its header, `key` signs, `issuer_told` stands in the metadata.
+
+    ways_in: how the client may tell its secret; None says nothing of it, as only `client_secret_basic` need not be told.
+    in_pieces: answers come in several packets.
+    """
 
     issuer: str = ""
     issuer_told: str = ""
@@ -32,6 +37,8 @@ class Provider:
     signer: RSAKey | None = None
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     key_fetches: int = 0
+    ways_in: list[str] | None = None
+    in_pieces: bool = False
 
     def approve(self, url: str) -> dict[str, str]:
         """What the provider's page would do: the query with which the browser goes back."""
@@ -40,10 +47,12 @@ class Provider:
         self.codes[code] = query
         return {"code": code, "state": query["state"]}
 
-    async def metadata(self, _: web.Request) -> web.Response:
+    async def metadata(self, request: web.Request) -> web.StreamResponse:
         told = self.issuer_told or self.issuer
         ends = {name: f"{self.issuer}/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
-        return web.json_response({"issuer": told, **ends})
+        ways = {} if self.ways_in is None else {"token_endpoint_auth_methods_supported": self.ways_in}
+        whole = {"issuer": told, **ends, **ways}
+        return await _slowly(request, whole) if self.in_pieces else web.json_response(whole)
 
     async def keys(self, _: web.Request) -> web.Response:
         self.key_fetches += 1
@@ -55,7 +64,9 @@ class Provider:
         challenge = base64.urlsafe_b64encode(hashlib.sha256(str(form.get("code_verifier")).encode()).digest())
         if begun is None or begun["code_challenge"] != challenge.rstrip(b"=").decode():
             return web.json_response({"error": "invalid_grant"}, status=400)
-        if form.get("redirect_uri") != begun["redirect_uri"] or form.get("client_secret") != "held":
+        posted = "client_secret_post" in (self.ways_in or [])
+        told = form.get("client_secret") if posted else _of_basic(request.headers.get("Authorization", ""))
+        if form.get("redirect_uri") != begun["redirect_uri"] or told != "held":
             return web.json_response({"error": "invalid_client"}, status=401)
         return web.json_response({"id_token": self.signed(begun["nonce"]), "token_type": "Bearer"})
 
@@ -65,6 +76,21 @@ class Provider:
         header = {"alg": "RS256", "kid": "k1"} | self.headers
         payload = json.dumps({name: value for name, value in claims.items() if value is not None})
         return jws.serialize_compact(header, payload, self.signer or self.key, algorithms=["RS256", "RS384"])
+
+
+def _of_basic(header: str) -> str:
+    return base64.b64decode(header.removeprefix("Basic ")).decode().partition(":")[2]
+
+
+async def _slowly(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    """The answer byte after byte, each in a packet of its own for as long as the other side reads as fast."""
+    answer = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await answer.prepare(request)
+    for byte in json.dumps(body).encode():
+        await answer.write(bytes([byte]))
+        await asyncio.sleep(0.001)
+    await answer.write_eof()
+    return answer
 
 
 @asynccontextmanager

@@ -14,9 +14,11 @@ import pytest
 from tests.support.ports import free_ports
 from tests.support.servers import answers, binary, running
 
-_READY_S = 30.0
-_SILENT_MS = 1_000
+_READY_S = 120.0
+_SILENT_MS = 3_000
 """So long a primary is silent before another takes its place."""
+_NOBODY_DIES_MS = 300_000
+"""Where no test ends one: a busy machine that keeps a primary from answering must not cost what it was told."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class RedisServers:
 
 
 @contextmanager
-def sentinel_servers() -> Iterator[RedisServers]:
+def sentinel_servers(silent_ms: int = _SILENT_MS) -> Iterator[RedisServers]:
     """A primary, its replica, and two Sentinels, either of which may change them over."""
     first, second, *sentinels = free_ports(4)
     with ExitStack() as stack:
@@ -38,7 +40,7 @@ def sentinel_servers() -> Iterator[RedisServers]:
         for port in sentinels:
             config = folder / f"{port}.conf"
             config.write_text(
-                f"sentinel monitor main 127.0.0.1 {first} 1\nsentinel down-after-milliseconds main {_SILENT_MS}\n"
+                f"sentinel monitor main 127.0.0.1 {first} 1\nsentinel down-after-milliseconds main {silent_ms}\n"
                 "sentinel failover-timeout main 4000\n"
             )
             stack.enter_context(_server(folder, port, config=config))
@@ -49,7 +51,7 @@ def sentinel_servers() -> Iterator[RedisServers]:
 
 
 @contextmanager
-def cluster_servers() -> Iterator[RedisServers]:
+def cluster_servers(silent_ms: int = _SILENT_MS) -> Iterator[RedisServers]:
     """Three primaries with a replica each. The URL names two of them: the others are learnt."""
     both = free_ports(12)
     ports, buses = both[:6], both[6:]
@@ -57,7 +59,7 @@ def cluster_servers() -> Iterator[RedisServers]:
         folder = Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="va-cluster-", ignore_cleanup_errors=True))
         )
-        options = ["--cluster-enabled", "yes", "--cluster-node-timeout", str(_SILENT_MS)]
+        options = ["--cluster-enabled", "yes", "--cluster-node-timeout", str(silent_ms)]
         processes = {
             port: stack.enter_context(
                 _server(folder, port, *options, "--cluster-config-file", f"{port}.nodes", "--cluster-port", str(bus))
@@ -84,7 +86,7 @@ def _server(folder: Path, port: int, *options: str, config: Path | None = None) 
 
 
 def _asked(port: int, *command: str) -> str:
-    done = subprocess.run([binary("redis-cli"), "-p", str(port), *command], capture_output=True, text=True, timeout=10)
+    done = subprocess.run([binary("redis-cli"), "-p", str(port), *command], capture_output=True, text=True, timeout=60)
     return done.stdout
 
 
@@ -104,12 +106,12 @@ def _until(is_so: Callable[[], bool]) -> None:
 @pytest.fixture(scope="session")
 def sentinel_url() -> Iterator[str]:
     """Sentinels of one primary for the session."""
-    with sentinel_servers() as servers:
+    with sentinel_servers(_NOBODY_DIES_MS) as servers:
         yield servers.url
 
 
 @pytest.fixture(scope="session")
 def cluster_url() -> Iterator[str]:
     """One cluster for the session."""
-    with cluster_servers() as servers:
+    with cluster_servers(_NOBODY_DIES_MS) as servers:
         yield servers.url

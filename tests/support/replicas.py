@@ -67,7 +67,7 @@ def postgresql_pair() -> Iterator[Pair]:
                 "--checkpoint=fast",
                 "--no-sync",
             ]
-            subprocess.run(_as_postgres(copy), check=True, capture_output=True, timeout=60)
+            subprocess.run(_as_postgres(copy), check=True, capture_output=True, timeout=300)
             shutil.rmtree(folder / "replica" / "said", ignore_errors=True)
             with postgresql_at(folder / "replica", *_LOGGED) as replica:
                 yield Pair(primary, replica, folder / "primary/said/said.log", folder / "replica/said/said.log")

@@ -26,33 +26,42 @@ TOKEN = "root-token-of-tests"
 @contextmanager
 def bao_server(folder: Path, certificate: Path) -> Iterator[str]:
     """A real server with the key `transit/voiceagent`, over TLS; the address without its scheme."""
-    program = binary("bao")
     port, cluster = free_ports(2)
     (folder / "bao.hcl").write_text(
         f'disable_mlock = true\nstorage "inmem" {{}}\nlistener "tcp" {{\n  address = "127.0.0.1:{port}"\n'
         f'  cluster_address = "127.0.0.1:{cluster}"\n'
         f'  tls_cert_file = "{certificate}"\n  tls_key_file = "{certificate.with_suffix(".key")}"\n}}\n'
     )
-    plain = free_ports(1)[0]
-    command = [program, "server", "-dev", f"-dev-root-token-id={TOKEN}", f"-dev-listen-address=127.0.0.1:{plain}"]
-    command += [f"-config={folder / 'bao.hcl'}", "-log-level=error"]
-    plainly = f"http://127.0.0.1:{plain}"
+    with plain_bao(folder, f"-config={folder / 'bao.hcl'}") as plainly:
+        told_bao(plainly, "sys/mounts/transit", {"type": "transit"})
+        told_bao(plainly, "transit/keys/voiceagent", {"type": "aes256-gcm96"})
+        yield f"127.0.0.1:{port}"
+
+
+@contextmanager
+def plain_bao(folder: Path, *options: str) -> Iterator[str]:
+    """A real server that holds nothing yet: its address, of plain HTTP."""
+    program = binary("bao")
+    port = free_ports(1)[0]
+    command = [program, "server", "-dev", f"-dev-root-token-id={TOKEN}", f"-dev-listen-address=127.0.0.1:{port}"]
+    plainly = f"http://127.0.0.1:{port}"
     with running(
-        command,
+        [*command, *options, "-log-level=error"],
         lambda: answers_http(f"{plainly}/v1/sys/health"),
         log=folder / "bao.log",
         env={"HOME": str(folder), "GOMAXPROCS": "1"},
     ):
-        _said(plainly, "sys/mounts/transit", {"type": "transit"})
-        _said(plainly, "transit/keys/voiceagent", {"type": "aes256-gcm96"})
-        yield f"127.0.0.1:{port}"
+        yield plainly
 
 
-def _said(address: str, path: str, body: dict[str, Any]) -> None:
-    headers = {"X-Vault-Token": TOKEN, "Content-Type": "application/json"}
-    asked = urllib.request.Request(f"{address}/v1/{path}", json.dumps(body).encode(), headers, method="POST")
-    with urllib.request.urlopen(asked, timeout=10):
-        pass
+def told_bao(address: str, path: str, body: dict[str, Any] | None, token: str = TOKEN) -> Any:
+    """What the server answers to a write of `body`, or to a read where that is None."""
+    headers = {"X-Vault-Token": token, "Content-Type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(f"{address}/v1/{path}", data, headers)
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        raw = answer.read()
+    return json.loads(raw) if raw else None
 
 
 @dataclass

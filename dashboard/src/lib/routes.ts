@@ -3,6 +3,7 @@
 import { createRootRouteWithContext, createRoute, redirect } from '@tanstack/react-router';
 import type { Scope } from '@/api/scopes';
 import type { MessageKey } from './i18n/messages';
+import { codeParam } from './search-params';
 import type { Services } from './services';
 
 declare module '@tanstack/react-router' {
@@ -31,7 +32,10 @@ export const shellRoute = createRoute({
   id: 'shell',
   beforeLoad: ({ context, location }) => {
     if (!context.session.caller) {
-      throw redirect({ to: '/sign-in', search: location.href === '/' ? {} : { to: location.href } });
+      // The identity provider's way ends at the start page, with the code of what failed.
+      const failed = codeParam(location.search, 'failed');
+      const asked = location.pathname === '/' ? { failed } : { to: location.href };
+      throw redirect({ to: '/sign-in', search: asked });
     }
   },
 });

@@ -23,6 +23,12 @@ export function momentParam(raw: RawSearch, name: string): string | undefined {
   return text && /T.*(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text)) ? text : undefined;
 }
 
+/** A code of a problem. */
+export function codeParam(raw: RawSearch, name: string): string | undefined {
+  const text = textParam(raw, name, 64);
+  return text && /^[a-z_]+$/.test(text) ? text : undefined;
+}
+
 /** A whole number from 1 on. */
 export function countParam(raw: RawSearch, name: string): number | undefined {
   const value = raw[name];

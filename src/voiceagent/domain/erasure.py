@@ -15,7 +15,8 @@ from voiceagent.domain.paging import Place
 DocumentPolicy = Literal["delete", "keep"]
 """What becomes of documents that the person uploaded; those that are kept forget who it was."""
 
-ErasureState = Literal["queued", "running", "done"]
+ErasureState = Literal["queued", "running", "done", "held"]
+"""held: a legal hold came between the request and the end; what had not been removed by then stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Erasure:
     """One erasure. subject_hmac: the keyed hash of whom.  step: what is being done.  progress: 0 to 1.
 
     counts: what was removed, by kind.  certificate: set when it is done; see `certificate_of`.
+    is_replay: it was carried out before, and older data has brought the person back; holds of that older data do not stop it.
     """
 
     erasure_id: str
@@ -48,6 +50,12 @@ class Erasure:
     counts: dict[str, int] = field(default_factory=dict)
     finished_at: datetime | None = None
     certificate: dict[str, Any] | None = None
+    is_replay: bool = False
+
+    @property
+    def code(self) -> str | None:
+        """Why it ended without being done."""
+        return "legal_hold" if self.state == "held" else None
 
     @property
     def place(self) -> Place:

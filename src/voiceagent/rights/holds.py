@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from voiceagent.kit.errors import InvalidInput
+from voiceagent.kit.errors import Conflict, InvalidInput
 from voiceagent.ports.store import UnitOfWork
 
 SETTING, STATE, HOLDS = "retention", "retention_state", "legal_holds"
@@ -66,7 +66,13 @@ async def put_holds(work: UnitOfWork, holds: Holds) -> None:
     await work.settings.put(HOLDS, {"everything": holds.everything, "names": sorted(holds.names)})
 
 
-async def is_held(work: UnitOfWork, name: str) -> bool:
-    """Whether the data of the subject with this keyed hash must stay."""
+async def is_held(work: UnitOfWork, *names: str) -> bool:
+    """Whether the data of a subject with one of these keyed hashes must stay."""
     holds = await holds_of(work)
-    return holds.everything or name in holds.names
+    return holds.everything or not holds.names.isdisjoint(names)
+
+
+async def refuse_held(work: UnitOfWork, *names: str) -> None:
+    """Raises Conflict `legal_hold`."""
+    if await is_held(work, *names):
+        raise Conflict("legal_hold", "this person's data is under a legal hold")

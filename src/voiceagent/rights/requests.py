@@ -12,7 +12,7 @@ from voiceagent.domain.job import Job
 from voiceagent.kit.errors import Conflict, NotFound
 from voiceagent.kit.ids import new_id
 from voiceagent.ports.store import UnitOfWork
-from voiceagent.rights.holds import is_held
+from voiceagent.rights.holds import refuse_held
 from voiceagent.rights.parts import RightsParts
 
 ERASE_PERSON = "privacy_erase"
@@ -38,32 +38,45 @@ async def request_erasure(
     """The erasure, begun now or before: from here on the person cannot sign in or use a key. Idempotent.
 
     deed: the caller's audit entry, of which action, object and data are filled in.
-    Raises NotFound `subject_not_found`, Conflict `legal_hold`, `last_owner` or `own_account`.
+    One that a legal hold stopped begins anew. Raises NotFound `subject_not_found`, Conflict `legal_hold`, `last_owner` or `own_account`.
     """
     now = parts.clock.now()
     known = await work.erasures.of_name(parts.names.of(tenant_id, told))
-    if known is not None:
-        return known  # by id also when nothing else is known of the person any more
+    if known is not None:  # by id also when nothing else is known of the person any more
+        return await _known(work, known, now, policy, deed)
     subject = await subject_of(work, told)
     name = parts.names.of(tenant_id, subject)
     if subject != told and (known := await work.erasures.of_name(name)) is not None:
-        return known  # by the address, as long as the account is there
+        return await _known(work, known, now, policy, deed)  # by the address, as long as the account is there
     if subject == deed.subject:
         raise Conflict("own_account", "nobody can erase themselves: ask somebody who also may")
-    if await is_held(work, name):
-        raise Conflict("legal_hold", "this person's data is under a legal hold")
+    await refuse_held(work, name)
     await _without_rights(work, subject, now)
-    erasure = Erasure(new_id("ers"), tenant_id, name, (name,), policy, now)
+    return await _begun(work, Erasure(new_id("ers"), tenant_id, name, (name,), policy, now), now, deed)
+
+
+async def _known(work: UnitOfWork, known: Erasure, now: datetime, policy: DocumentPolicy, deed: AuditEntry) -> Erasure:
+    """The erasure there was before. One that a legal hold stopped begins anew. Raises Conflict `legal_hold` while the hold is in force."""
+    if known.state != "held":
+        return known
+    await refuse_held(work, *known.names)
+    return await _begun(work, replace(known, state="queued", documents=policy), now, deed)
+
+
+async def _begun(work: UnitOfWork, erasure: Erasure, now: datetime, deed: AuditEntry) -> Erasure:
     await work.erasures.put(erasure)
     await work.jobs.enqueue(job_of(erasure, now))
-    data: dict[str, str | int | float | bool | None] = {"subject_hmac": name, "documents": policy}
+    data: dict[str, str | int | float | bool | None] = {
+        "subject_hmac": erasure.subject_hmac,
+        "documents": erasure.documents,
+    }
     await work.audit.append(replace(deed, action="erasure_requested", object_id=erasure.erasure_id, data=data))
     return erasure
 
 
 def job_of(erasure: Erasure, now: datetime) -> Job:
-    """The job that carries an erasure out. It names the erasure, and not the person."""
-    key = f"{ERASE_PERSON}:{erasure.erasure_id}"
+    """The job that carries an erasure out, of which there is one from each request on. It names the erasure, and not the person."""
+    key = f"{ERASE_PERSON}:{erasure.erasure_id}" + (f":{now.isoformat()}" if now != erasure.requested_at else "")
     return Job(
         new_id("job"),
         erasure.tenant_id,

@@ -35,12 +35,16 @@ class ErasureWanted(Strict):
 
 
 class ErasureShown(BaseModel):
-    """An erasure. subject_hmac: a keyed hash of whom.  certificate: its body, the key and the signature, once it is done."""
+    """An erasure. code: why it is not done though it ended, `legal_hold` in the state `held`.
+
+    subject_hmac: a keyed hash of whom.  certificate: its body, the key and the signature, once it is done.
+    """
 
     erasure_id: str
     subject_hmac: str
     documents: str
     state: str
+    code: str | None
     step: str
     progress: float
     removed: dict[str, int]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 
 from voiceagent.domain.audit import AuditEntry
 from voiceagent.domain.erasure import Erasure, added, certificate_of, signed_bytes
 from voiceagent.kit.ids import new_id
 from voiceagent.kit.retry import retried
+from voiceagent.ports.store import UnitOfWork
+from voiceagent.rights.holds import refuse_held
 from voiceagent.rights.parts import RightsParts
 from voiceagent.rights.recordings import removed
 
@@ -30,12 +34,19 @@ class Sweep:
         self._erasure = erasure
         self._wait = wait
 
+    @property
+    def erasure(self) -> Erasure:
+        """As far as it has come."""
+        return self._erasure
+
     async def run(self) -> Erasure:
         """The erasure as it is when nothing is left. The tombstone is durable before the first row goes.
 
         What is under way while rights end (a call, an upload, a document that is being read) leaves its last traces within `settle_s`: looked
-        for once more after that. Raises Problem when a part does not answer; then it must be run again.
+        for once more after that. Raises Problem when a part does not answer; then it must be run again. Raises Conflict `legal_hold`
+        when one has come meanwhile: looked for in each transaction that removes, and before what lies outside of the database.
         """
+        await self._refuse_held()
         await self._parts.tombstones.keep(self._erasure.tombstone)
         while True:
             await self._show("removing", 0.1)
@@ -69,7 +80,7 @@ class Sweep:
     async def _conversations(self, subject: str) -> None:
         while True:
             counts = {"conversations": 0, "turns": 0}
-            async with self._parts.store.begin(self._erasure.tenant_id) as work:
+            async with self._removing() as work:
                 for one in await work.traces.conversations(subject, limit=CONVERSATIONS_AT_A_TIME):
                     counts["turns"] += (await work.conversations.get(one)).turn_count
                     counts["conversations"] += await work.conversations.delete(one)
@@ -83,9 +94,10 @@ class Sweep:
         if self._erasure.documents == "keep":
             return
         while True:
-            async with self._parts.store.begin(self._erasure.tenant_id) as work:
+            async with self._removing() as work:
                 found = await work.traces.documents(subject, limit=DOCUMENTS_AT_A_TIME)
             for document in found:
+                await self._refuse_held()
                 await self._parts.erase_document(self._erasure.tenant_id, document.document_id)
                 async with self._parts.store.begin(self._erasure.tenant_id) as work:
                     was_there = await work.documents.delete(document.document_id)
@@ -97,13 +109,26 @@ class Sweep:
 
     async def _recordings(self, subject: str) -> None:
         for one in await asyncio.to_thread(self._parts.recordings.of, self._erasure.tenant_id, subject):
+            await self._refuse_held()
             await self._count({"recordings": int(await asyncio.to_thread(removed, one.folder))})
 
     async def _identity(self, subject: str) -> None:
-        async with self._parts.store.begin(self._erasure.tenant_id) as work:
+        async with self._removing() as work:
             disowned = await work.traces.disown(subject)
             counts = await work.traces.forget(subject)
         await self._count(counts | {"mentions": disowned})
+
+    @asynccontextmanager
+    async def _removing(self) -> AsyncIterator[UnitOfWork]:
+        """A transaction that removes something. Raises Conflict `legal_hold`."""
+        async with self._parts.store.begin(self._erasure.tenant_id) as work:
+            if not self._erasure.is_replay:
+                await refuse_held(work, *self._erasure.names)
+            yield work
+
+    async def _refuse_held(self) -> None:
+        async with self._removing():
+            pass
 
     async def _count(self, counts: dict[str, int]) -> None:
         self._erasure = replace(self._erasure, counts=added(self._erasure.counts, counts))
@@ -120,6 +145,12 @@ class Sweep:
         signature = base64.b64encode(self._parts.signer.sign(signed_bytes(body))).decode()
         signed = {"body": body, "public_key": self._parts.signer.public_hex, "signature": signature}
         return replace(self._erasure, state="done", step="", progress=1.0, finished_at=now, certificate=signed)
+
+
+def held_back(erasure: Erasure, at: datetime) -> AuditEntry:
+    """The audit record of an erasure that a legal hold has stopped: how much was removed before, and the keyed hash of whom."""
+    data: dict[str, str | int | float | bool | None] = {"subject_hmac": erasure.subject_hmac, **erasure.counts}
+    return AuditEntry(new_id("aud"), at, SUBJECT, "erasure_held", erasure.erasure_id, data=data)
 
 
 def completion(erasure: Erasure) -> AuditEntry:

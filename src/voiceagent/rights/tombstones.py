@@ -1,4 +1,4 @@
-"""The list of the erased, kept apart from what backups bring back: one small signed object an erasure, only ever added."""
+"""The list of the erased, kept apart from what backups bring back: one small signed object an erasure."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ class Tombstones:
         signature = base64.b64encode(self._signer.sign(_context(body))).decode()
         data = json.dumps({"body": body, "signature": signature}).encode()
         await self._blobs.put(f"{tombstone.tenant_id}/{AREA}/{tombstone.erasure_id}", data)
+
+    async def withdraw(self, tombstone: Tombstone) -> None:
+        """Take it away again: a legal hold stopped the erasure, and no restore shall go on with it. Idempotent."""
+        await self._blobs.delete(f"{tombstone.tenant_id}/{AREA}/{tombstone.erasure_id}")
 
     async def of(self, tenant_id: str) -> tuple[Tombstone, ...]:
         """Every tombstone of the tenant, oldest first. One that this installation did not sign erases nobody, and is told."""

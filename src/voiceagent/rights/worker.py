@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -15,7 +16,7 @@ from voiceagent.kit.ids import new_id
 from voiceagent.ports.leases import leased
 from voiceagent.rights.parts import RightsParts
 from voiceagent.rights.requests import ERASE_PERSON, job_of
-from voiceagent.rights.sweep import Sweep, Wait, completion
+from voiceagent.rights.sweep import Sweep, Wait, completion, held_back
 
 _log = structlog.get_logger(__name__)
 
@@ -88,6 +89,7 @@ class RightsWorker:
                 tombstone.names,
                 tombstone.documents,
                 tombstone.at,
+                is_replay=True,
             )
             await work.erasures.put(erasure)
             await work.jobs.enqueue(job_of(erasure, now))
@@ -96,12 +98,28 @@ class RightsWorker:
     async def _carried(self, job: Job) -> None:
         async with self._parts.store.begin(job.tenant_id, read_only=True) as work:
             erasure = await work.erasures.get(job.subject_id)
+        sweep = Sweep(self._parts, erasure, wait=self._wait)
         if erasure.state != "done":
-            erasure = await Sweep(self._parts, erasure, wait=self._wait).run()
+            try:
+                erasure = await sweep.run()
+            except Conflict as conflict:
+                if conflict.code != "legal_hold":
+                    raise
+                await self._stopped(job, sweep.erasure)
+                return
         async with self._parts.store.begin(job.tenant_id) as work:
             await work.erasures.put(erasure)
             await work.audit.append(completion(erasure))
             await work.jobs.complete(job)
+
+    async def _stopped(self, job: Job, erasure: Erasure) -> None:
+        """A legal hold came after the request: what is still there stays, and the erasure says so. Whoever asks again begins it anew."""
+        await self._parts.tombstones.withdraw(erasure.tombstone)
+        async with self._parts.store.begin(job.tenant_id) as work:
+            await work.erasures.put(replace(erasure, state="held", step=""))
+            await work.audit.append(held_back(erasure, self._parts.clock.now()))
+            await work.jobs.complete(job)
+        _log.warning("erasure_held", erasure_id=erasure.erasure_id)
 
     async def _postpone(self, job: Job, code: str) -> None:
         wait_s = _RETRY_S[min(job.tries, len(_RETRY_S)) - 1]

@@ -61,7 +61,7 @@ async def test_a_child_that_starts_at_last_after_many_failures_is_waited_for_aga
     async with asyncio.timeout(PATIENT_S):
         while process.pid is None:
             await asyncio.sleep(0.05)
-    await process.wait(1.0)
+    await process.wait(PATIENT_S)
 
 
 async def test_closing_ends_the_wait(making: Making) -> None:

@@ -20,7 +20,7 @@ from voiceagent.kit.calls import travel
 from voiceagent.kit.calls.balance import Upstreams
 
 CALLER = Principal("ten_a", "usr_a", frozenset({"talk"}), "user")
-ONCE = Call("/work", CALLER, b"{}", within_s=20.0)
+ONCE = Call("/work", CALLER, b"{}", within_s=120.0)
 AGAIN = replace(ONCE, repeatable=True)
 
 
@@ -120,7 +120,7 @@ async def test_a_call_that_was_cut_off_is_made_again_only_where_twice_is_as_once
 
 
 async def test_a_call_to_a_process_that_hangs_goes_on_elsewhere_long_before_its_deadline() -> None:
-    async with frozen() as stuck, replica() as well, line(stuck, well.url) as to, asyncio.timeout(10):
+    async with frozen() as stuck, replica() as well, line(stuck, well.url) as to, asyncio.timeout(60):
         assert await answered(to, AGAIN) == well.url
 
 
@@ -131,7 +131,7 @@ async def test_a_process_that_hangs_alone_is_waited_for_until_the_deadline() -> 
 
 
 async def test_an_answer_that_stops_because_its_process_hangs_is_given_up_where_others_live() -> None:
-    async with replica() as sick, replica() as well, line(sick.url, well.url) as to, asyncio.timeout(20):
+    async with replica() as sick, replica() as well, line(sick.url, well.url) as to, asyncio.timeout(60):
         sick.stuck = well.stuck = True
         async with to.sent(AGAIN) as answer:
             assert await answer.line() == b"begun\n"
@@ -144,10 +144,10 @@ async def test_an_answer_that_stops_because_its_process_hangs_is_given_up_where_
 @pytest.mark.parametrize("read", [True, False])
 async def test_a_read_that_is_slower_than_nearly_all_is_asked_of_another_address_too(read: bool) -> None:
     call = replace(AGAIN, read=read)
-    async with replica() as one, replica() as other, line(one.url, other.url) as to, asyncio.timeout(60):
+    async with replica() as one, replica() as other, line(one.url, other.url) as to, asyncio.timeout(90):
         for _ in range(25):
             await answered(to, replace(call, read=True))
-        one.slow_s = 2.0
+        one.slow_s = 60.0 if read else 2.0
         one.served.clear()
         other.served.clear()
         by = [await answered(to, call) for _ in range(2)]
@@ -160,14 +160,14 @@ async def test_a_call_carries_who_calls_under_which_request_and_what_time_is_lef
     async with replica() as well, line(well.url) as to:
 
         async def caused() -> None:
-            travel.arrived("req_12345678", {travel.LEFT_MS: "5000"})
+            travel.arrived("req_12345678", {travel.LEFT_MS: "60000"})
             await answered(to, ONCE)
 
         await asyncio.create_task(caused())
         (headers,) = well.served
         assert headers["X-Voiceagent-Service"] == "token of usr_a"
         assert headers[travel.REQUEST_ID] == "req_12345678"
-        assert 0 < int(headers[travel.LEFT_MS]) <= 5000
+        assert 0 < int(headers[travel.LEFT_MS]) <= 60_000
 
 
 async def test_a_call_whose_cause_has_no_time_left_is_not_made() -> None:

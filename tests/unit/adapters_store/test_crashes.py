@@ -41,8 +41,10 @@ async def store(url: str) -> AsyncIterator[SqlStore]:
 _WRITER = """
 import asyncio, sys
 from datetime import UTC, datetime
+from voiceagent.adapters.store import postgresql
 from voiceagent.adapters.store.sql import open_store
 from voiceagent.domain.conversation import Turn
+postgresql.CONNECT_S = postgresql.COMMAND_S = postgresql.POOL_WAIT_S = 60.0
 async def main():
     store = open_store(sys.argv[1])
     async def write(writer):
@@ -139,7 +141,7 @@ async def test_a_cancelled_transaction_gives_its_place_back(store: SqlStore) -> 
 async def test_a_reader_does_not_wait_for_a_writer(store: SqlStore) -> None:
     async with store.begin("ten_a") as writer:
         await writer.settings.put("x", {"new": True})
-        async with asyncio.timeout(10), store.begin("ten_a", read_only=True) as reader:
+        async with asyncio.timeout(60), store.begin("ten_a", read_only=True) as reader:
             assert await reader.settings.get("x") is None
     async with store.begin("ten_a", read_only=True) as reader:
         assert await reader.settings.get("x") == {"new": True}

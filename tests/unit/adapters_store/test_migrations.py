@@ -102,7 +102,7 @@ async def main():
 asyncio.run(main())
 """
     runs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    assert [run.communicate(timeout=100)[0].splitlines()[-1:] for run in runs] == [["True"]] * 4
+    assert [run.communicate(timeout=400)[0].splitlines()[-1:] for run in runs] == [["True"]] * 4
 
 
 async def test_sqlite_syncs_every_commit_and_keeps_references(tmp_path: Path) -> None:
@@ -122,15 +122,20 @@ async def test_sqlite_syncs_every_commit_and_keeps_references(tmp_path: Path) ->
     await database.dialect.close()
 
 
-async def test_a_writer_in_another_process_is_waited_for_and_then_unavailable(tmp_path: Path) -> None:
+async def test_a_writer_in_another_process_is_waited_for_and_then_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = open_store(f"sqlite:///{tmp_path}/voiceagent.db")
     await store.migrate()
+    monkeypatch.setattr("voiceagent.adapters.store.sqlite.WAIT_S", 1.0)
+    hasty = open_store(f"sqlite:///{tmp_path}/voiceagent.db")
     other = sqlite3.connect(tmp_path / "voiceagent.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(Unavailable) as caught:
-        async with store.begin("ten_a"):
+        async with hasty.begin("ten_a"):
             pass
     assert caught.value.code == "store_unavailable"
+    await hasty.close()
     waiting = asyncio.ensure_future(store.directory.add_tenant(Tenant("ten_a", "A", datetime.now(UTC))))
     await asyncio.sleep(0)
     other.execute("COMMIT")

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.support.documents_kit import OWNER, pieces
+from tests.support.documents_kit import OWNER, PATIENT, pieces
 
 from voiceagent.apps.config.layers import load
 from voiceagent.apps.parts import Parts
@@ -82,7 +82,13 @@ async def talk(parts: Parts, canaries: Canaries) -> None:
 
 async def upload(parts: Parts, canaries: Canaries) -> None:
     told = DocumentParts(
-        parts.store, parts.blobs, parts.vectors, parts.embed, parts.bus, parts.cache, sandbox=Sandbox(ocr="")
+        parts.store,
+        parts.blobs,
+        parts.vectors,
+        parts.embed,
+        parts.bus,
+        parts.cache,
+        sandbox=Sandbox(ocr="", limits=PATIENT),
     )
     service, worker = DocumentService(told), DocumentWorker(told, name="worker_test")
     for _ in range(DOCUMENTS):

@@ -282,7 +282,7 @@ def test_a_file_that_is_no_database_is_told_at_once(command: list[str], tmp_path
     (tmp_path / "voiceagent.db").write_text("Once upon a time there was a file of another kind.")
     told = subprocess.run(
         [sys.executable, "-m", "voiceagent.apps.cli", *command, "--data-dir", str(tmp_path), "--set", "llm.url=scripted://"],
-        env=os.environ | {"VOICEAGENT_KEYS__URL": ""}, timeout=60, capture_output=True, text=True, check=False,
+        env=os.environ | {"VOICEAGENT_KEYS__URL": ""}, timeout=300, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert told.returncode == 2
     assert "voiceagent.db is no database" in told.stderr and "Traceback" not in told.stderr

@@ -101,10 +101,10 @@ def gateway() -> Iterator[Gateway]:
 
     thread = threading.Thread(target=lambda: (loop.run_until_complete(serve()), loop.run_forever()), daemon=True)
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(60)
     yield made
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
+    thread.join(60)
 
 
 class NoScreen:
@@ -181,7 +181,7 @@ async def test_a_changed_file_becomes_a_new_version_and_a_new_one_is_added(
         await asyncio.sleep(0)
         (tmp_path / "a.txt").write_text("one and two")
         (tmp_path / "b.txt").write_text("other")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(gateway.uploads) < 3:
                 await asyncio.sleep(0.01)
         watching.cancel()

@@ -31,10 +31,10 @@ def server() -> Iterator[ChatServer]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(60)
     yield servers[0]
     stop.set()
-    thread.join(10)
+    thread.join(60)
 
 
 def test_a_provider_is_added_listed_tried_and_removed(

@@ -27,7 +27,7 @@ start._stay(None, Loaded(None))
 @pytest.mark.parametrize(("how", "code", "told"), [("ends", 1, ""), ("fails", 3, "start_deadline")])
 def test_a_thread_that_hangs_does_not_hold_the_process(how: str, code: int, told: str) -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, how], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", _PROGRAM, how], capture_output=True, text=True, timeout=300, check=False
     )
     assert ended.returncode == code
     assert "a thread did not end" in ended.stderr

@@ -6,17 +6,20 @@ import asyncio
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.support.patience import until
 from tests.support.servers import binary, postgresql_at, psql
 from tests.unit.backup.conftest import settings_of
 
 from voiceagent.apps.backup.secrets import backup_keys
-from voiceagent.apps.backup.wal import WAL, WalKeeper, base, recover
+from voiceagent.apps.backup.wal import SPOOL, WAL, WalKeeper, base, recover
 from voiceagent.kit.errors import Misconfigured, NotFound, Problem
 
 WAIT_S = 60.0
@@ -31,17 +34,25 @@ def servers() -> Iterator[Path]:
         yield Path(name)
 
 
-async def _kept(keeper: WalKeeper, folder: Path, url: str) -> None:
-    """Until what was written before this call lies in the backups: a mark is written and found again in what is sealed."""
+async def _kept(data: Path, folder: Path, url: str) -> None:
+    """Until what was written before this call lies in the backups: it has come into the spool, and the spool was sealed after that."""
     before = psql(url, "SELECT pg_current_wal_lsn()")
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
         reached = psql(url, "SELECT coalesce(max(flush_lsn), '0/0') FROM pg_stat_replication")
         if psql(url, f"SELECT '{reached}'::pg_lsn >= '{before}'::pg_lsn") == "t":
-            await asyncio.sleep(0.5)  # longer than the pace at which the spool is sealed
-            return
+            return await _sealed(data / SPOOL, folder / WAL)
         await asyncio.sleep(0.1)
     raise AssertionError("the changes did not arrive")
+
+
+async def _sealed(spool: Path, kept: Path) -> None:
+    def is_sealed(one: Path) -> bool:
+        sealed = kept / one.name
+        return sealed.exists() and sealed.stat().st_mtime_ns > one.stat().st_mtime_ns
+
+    with suppress(FileNotFoundError):  # a whole segment leaves the spool when it is sealed
+        await until(lambda: all(is_sealed(one) for one in spool.iterdir()))
 
 
 async def test_the_server_is_what_it_was_at_a_second(tmp_path: Path, servers: Path) -> None:
@@ -61,7 +72,7 @@ async def test_the_server_is_what_it_was_at_a_second(tmp_path: Path, servers: Pa
         moment = datetime.now(UTC)
         await asyncio.sleep(0.3)
         psql(url, "DELETE FROM beats; INSERT INTO beats VALUES (99)")
-        await _kept(keeper, backups, url)
+        await _kept(tmp_path / "data", backups, url)
         keeping.cancel()
         await asyncio.wait({keeping})
     recover(backups, keys, servers / "then", moment)
@@ -84,6 +95,33 @@ async def test_the_server_is_what_it_was_at_a_second(tmp_path: Path, servers: Pa
     with pytest.raises(Problem) as caught:
         recover(backups, keys, servers / "broken", moment)
     assert caught.value.code == "backup_broken"
+
+
+def test_what_a_cancelled_keeper_still_seals_is_waited_for_by_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(tmp_path / "data", **{"store.url": "postgresql://127.0.0.1/any"})
+    keeper = WalKeeper(settings, backup_keys(settings, make=True), tmp_path / "backups")
+    for folder in (tmp_path / "data" / SPOOL, tmp_path / "backups" / WAL):
+        folder.mkdir(parents=True)
+    (tmp_path / "data" / SPOOL / "000000010000000000000001").write_bytes(b"changes")
+    begun, go_on, counts, put = threading.Event(), threading.Event(), list[int](), WalKeeper._put
+
+    def slowly(self: WalKeeper, name: str, data: bytes) -> None:
+        begun.set()
+        assert go_on.wait(60)
+        put(self, name, data)
+
+    monkeypatch.setattr(WalKeeper, "_put", slowly)
+    both = [threading.Thread(target=lambda: counts.append(keeper.sealed())) for _ in range(2)]
+    both[0].start()
+    assert begun.wait(60)
+    both[1].start()
+    both[1].join(0.2)  # without waiting for the first it would be at the same file now
+    go_on.set()
+    for one in both:
+        one.join(60)
+    assert sorted(counts) == [0, 1]
 
 
 def test_another_store_has_no_log_of_changes(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.support.servers import binary
 
 from voiceagent.adapters.store.sql import open_store
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture

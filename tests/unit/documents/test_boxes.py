@@ -12,7 +12,7 @@ import pypdfium2.raw as pdfium
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.documents_kit import OWNER, documents_kit, pdf, pieces
+from tests.support.documents_kit import OWNER, PATIENT, documents_kit, pdf, pieces
 
 from voiceagent.documents.formats import FORMATS
 from voiceagent.documents.parse.blocks import Block, Placed
@@ -37,7 +37,7 @@ def turned(data: bytes, degrees: int) -> bytes:
 
 
 async def read(data: bytes) -> ParsedDocument:
-    return await Sandbox(ocr="").read(pieces(data), FORMATS["pdf"])
+    return await Sandbox(ocr="", limits=PATIENT).read(pieces(data), FORMATS["pdf"])
 
 
 def words_at(data: bytes, box: Box) -> str:
@@ -103,7 +103,7 @@ async def test_boxes_of_real_documents_hold_their_lines(pattern: str) -> None:
 async def test_a_search_tells_where_the_passage_stands(tmp_path: Path) -> None:
     async with documents_kit(tmp_path) as kit:
         await kit.ready("handbook.pdf", pdf("Introduction to the plant.", "The boiler needs\nwater every hour."))
-        (best, *_) = await kit.service.search(OWNER, SearchQuery("boiler water", limit=1))
+        (best, *_) = await kit.service.search(OWNER, SearchQuery("boiler water", limit=1, deadline_s=60.0))
     chunk = best.chunk
     assert [(box.page, chunk.text[box.start - chunk.start : box.end - chunk.start]) for box in chunk.boxes][-2:] == [
         (2, "The boiler needs"),

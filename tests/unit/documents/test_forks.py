@@ -13,10 +13,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.support.documents_kit import pieces
+from tests.support.documents_kit import PATIENT, pieces
 
 from voiceagent.documents.formats import FORMATS
-from voiceagent.documents.parse.blocks import Limits
 from voiceagent.documents.parsed import ParsedDocument
 from voiceagent.documents.reading.forks import ForkServer
 from voiceagent.documents.sandbox import ParseFailed, Sandbox
@@ -34,7 +33,7 @@ def forks() -> Iterator[ForkServer]:
 
 
 async def words(forks: ForkServer, text: str = "Lighthouses stand.") -> str:
-    return (await Sandbox(ocr="", forks=forks).read(pieces(text.encode()), FORMATS["txt"])).text
+    return (await Sandbox(ocr="", forks=forks, limits=PATIENT).read(pieces(text.encode()), FORMATS["txt"])).text
 
 
 def server_of(forks: ForkServer) -> psutil.Process:
@@ -44,7 +43,9 @@ def server_of(forks: ForkServer) -> psutil.Process:
 
 async def endless_child(forks: ForkServer) -> tuple[asyncio.Future[ParsedDocument], psutil.Process]:
     """A reading that goes on and on, and its process."""
-    reading = asyncio.ensure_future(Sandbox(ocr="", forks=forks).read(pieces(_ENDLESS), FORMATS["html"]))
+    reading = asyncio.ensure_future(
+        Sandbox(ocr="", forks=forks, limits=PATIENT).read(pieces(_ENDLESS), FORMATS["html"])
+    )
     while True:
         await asyncio.sleep(0.01)
         assert not reading.done()
@@ -53,7 +54,7 @@ async def endless_child(forks: ForkServer) -> tuple[asyncio.Future[ParsedDocumen
 
 
 async def gone(process: psutil.Process) -> bool:
-    for _ in range(1_000):
+    for _ in range(6_000):
         if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
             return True
         await asyncio.sleep(0.01)
@@ -119,6 +120,7 @@ async def test_without_processes_a_file_waits(forks: ForkServer, monkeypatch: py
 _SERVICE = """
 import asyncio, sys
 from voiceagent.documents.formats import FORMATS
+from voiceagent.documents.parse.blocks import Limits
 from voiceagent.documents.reading.forks import shared
 from voiceagent.documents.sandbox import Sandbox
 
@@ -126,7 +128,7 @@ async def pieces():
     yield b"<p>" * 500_000
 
 async def main():
-    reading = asyncio.ensure_future(Sandbox(ocr="").read(pieces(), FORMATS["html"]))
+    reading = asyncio.ensure_future(Sandbox(ocr="", limits=Limits(wall_s=400.0)).read(pieces(), FORMATS["html"]))
     while shared().process_id is None:
         await asyncio.sleep(0.01)
     print(shared().process_id, flush=True)
@@ -168,7 +170,7 @@ async def test_the_server_holds_nothing_of_the_service(
 @linux_only
 async def test_a_child_holds_nothing_but_its_file_and_its_line(forks: ForkServer) -> None:
     first, _ = await endless_child(forks)
-    second = asyncio.ensure_future(Sandbox(ocr="", forks=forks).read(pieces(_ENDLESS), FORMATS["html"]))
+    second = asyncio.ensure_future(Sandbox(ocr="", forks=forks, limits=PATIENT).read(pieces(_ENDLESS), FORMATS["html"]))
     while len(children := server_of(forks).children()) < 2:
         await asyncio.sleep(0.01)
     for child in children:
@@ -181,7 +183,7 @@ async def test_a_child_holds_nothing_but_its_file_and_its_line(forks: ForkServer
 
 async def test_a_password_is_in_no_command_line(forks: ForkServer) -> None:
     reading = asyncio.ensure_future(
-        Sandbox(ocr="", forks=forks, limits=Limits()).read(pieces(_ENDLESS), FORMATS["html"], password="open-sesame")
+        Sandbox(ocr="", forks=forks, limits=PATIENT).read(pieces(_ENDLESS), FORMATS["html"], password="open-sesame")
     )
     while forks.process_id is None or not (children := server_of(forks).children()):
         await asyncio.sleep(0.01)

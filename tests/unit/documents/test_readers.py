@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.documents_kit import archive, docx, paragraph, pdf, pieces
+from tests.support.documents_kit import PATIENT, archive, docx, paragraph, pdf, pieces
 
 from voiceagent.documents.formats import FORMATS, HEAD_BYTES, format_of
 from voiceagent.documents.parse.blocks import Block, Task, table_text
@@ -312,7 +312,9 @@ async def test_a_real_file_gives_its_words_or_its_reason(entry: dict[str, Any]) 
         entry.get("may_fail") or entry.get("maybe_unsupported") or entry.get("no_text") or entry.get("no_text_layer")
     )
     try:
-        document = await Sandbox(ocr="").read(pieces(data), format_of(entry["file"], "", data[:HEAD_BYTES]))
+        document = await Sandbox(ocr="", limits=PATIENT).read(
+            pieces(data), format_of(entry["file"], "", data[:HEAD_BYTES])
+        )
     except (ParseFailed, Unsupported):
         assert entry["should_fail"] or lenient or _NOT_OPENED_BY_PDFIUM in entry["file"]
         return
@@ -330,9 +332,9 @@ async def test_a_password_opens_an_encrypted_file() -> None:
     data = (REAL / "pdf-encrypted" / "password-example.pdf").read_bytes()
     for password, code in (("", "password_needed"), ("wrong", "wrong_password")):
         with pytest.raises(ParseFailed) as caught:
-            await Sandbox(ocr="").read(pieces(data), FORMATS["pdf"], password=password)
+            await Sandbox(ocr="", limits=PATIENT).read(pieces(data), FORMATS["pdf"], password=password)
         assert caught.value.code == code
-    document = await Sandbox(ocr="").read(pieces(data), FORMATS["pdf"], password="test")
+    document = await Sandbox(ocr="", limits=PATIENT).read(pieces(data), FORMATS["pdf"], password="test")
     assert "backup solution" in document.text
 
 

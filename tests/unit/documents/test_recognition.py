@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pypdfium2
 import pytest
-from tests.support.documents_kit import pdf, pieces
+from tests.support.documents_kit import PATIENT, pdf, pieces
 
 from voiceagent.documents.formats import FORMATS
 from voiceagent.documents.parse.pdf.ocr import paragraphs_of
@@ -70,14 +70,14 @@ def test_words_become_paragraphs_and_specks_go() -> None:
 
 
 async def test_without_a_recogniser_the_other_pages_are_read_and_the_scanned_ones_counted() -> None:
-    document = await Sandbox(ocr="").read(pieces(scanned("The pump needs oil.")), FORMATS["pdf"])
+    document = await Sandbox(ocr="", limits=PATIENT).read(pieces(scanned("The pump needs oil.")), FORMATS["pdf"])
     assert "This page has letters." in document.text
     assert document.properties["pages_not_recognised"] == "1"
 
 
 @needs_tesseract
 async def test_scanned_pages_among_others_are_recognised() -> None:
-    document = await Sandbox().read(pieces(scanned("The pump needs oil.")), FORMATS["pdf"])
+    document = await Sandbox(limits=PATIENT).read(pieces(scanned("The pump needs oil.")), FORMATS["pdf"])
     assert "The pump needs oil." in document.pages[0].text
     assert "This page has letters." in document.pages[1].text
     assert "pages_not_recognised" not in document.properties
@@ -92,7 +92,7 @@ async def test_scanned_pages_among_others_are_recognised() -> None:
 @pytest.mark.skipif(not REAL.is_dir(), reason="missing: test documents (VOICEAGENT_DATA)")
 async def test_a_real_scan_is_read() -> None:
     data = (REAL / "pdf-scanned" / "non_text_searchable.pdf").read_bytes()
-    document = await Sandbox().read(pieces(data), FORMATS["pdf"])
+    document = await Sandbox(limits=PATIENT).read(pieces(data), FORMATS["pdf"])
     assert "This is an example of a non-text-searchable PDF" in document.text
     assert document.boxes
     assert document.properties["text_recognised"] == "yes"
@@ -100,9 +100,11 @@ async def test_a_real_scan_is_read() -> None:
 
 async def test_a_recogniser_that_does_not_start_fails_the_scan_only() -> None:
     with pytest.raises(ParseFailed) as caught:
-        await Sandbox(ocr="/usr/bin/no-such-program").read(pieces(only_scans("Oil.")), FORMATS["pdf"])
+        await Sandbox(ocr="/usr/bin/no-such-program", limits=PATIENT).read(pieces(only_scans("Oil.")), FORMATS["pdf"])
     assert caught.value.code == "ocr_failed"
-    document = await Sandbox(ocr="/usr/bin/no-such-program").read(pieces(scanned("Oil.")), FORMATS["pdf"])
+    document = await Sandbox(ocr="/usr/bin/no-such-program", limits=PATIENT).read(
+        pieces(scanned("Oil.")), FORMATS["pdf"]
+    )
     assert "This page has letters." in document.text
 
 

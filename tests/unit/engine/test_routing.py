@@ -34,7 +34,7 @@ from voiceagent.ports.llm import ChatRequest, LanguageModel, LlmCapabilities, Te
 GOOD = ScriptedAnswer(text="fine")
 
 
-def ask(deadline_s: float = 5.0, text: str = "Hi", **others: object) -> ChatRequest:
+def ask(deadline_s: float = 60.0, text: str = "Hi", **others: object) -> ChatRequest:
     return ChatRequest((Message("user", text),), deadline_s=deadline_s, **others)  # type: ignore[arg-type]
 
 
@@ -321,7 +321,7 @@ async def test_a_pool_of_recognisers_follows_the_store_and_calls_under_way_keep_
     pool = routed_stt(Recogniser("ours"), clock=SystemClock())
     pool.pool.put(Provider("ours", "", roles=(), kind="stt", priority=10), parts["ours"])
     registry = Registry({"stt": pool.pool}, store, open_part, Rules(Outbound()))
-    added = replace(provider("new", roles=(), kind="stt", priority=1), stored=True)
+    added = replace(provider("new", roles=(), kind="stt", priority=1, patience_s=600.0), stored=True)
     async with store.begin("ten_default") as work:
         await work.routing.providers.put(added)
         await work.routing.providers.put(replace(added, name="model", kind="llm", roles=("chat",)))

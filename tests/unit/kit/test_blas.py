@@ -28,7 +28,7 @@ for _ in range(100):
     os.waitpid(child, 0)
     time.sleep(0.005)
 before = list(done)
-ends_at_s = time.monotonic() + 20
+ends_at_s = time.monotonic() + 90
 while any(now <= then + 1 for now, then in zip(done, before)):
     if time.monotonic() > ends_at_s:
         os._exit(1)
@@ -39,4 +39,4 @@ os._exit(0)
 
 def test_hearing_goes_on_while_the_process_forks() -> None:
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "2"}
-    assert subprocess.run([sys.executable, "-c", _PROGRAM], env=environment, timeout=60, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", _PROGRAM], env=environment, timeout=300, check=False).returncode == 0

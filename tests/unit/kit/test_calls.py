@@ -120,7 +120,7 @@ async def test_a_probe_tells_alive_from_retiring_from_silent() -> None:
     one.missed_probes = 2
     async with aiohttp.ClientSession() as client:
         probing = asyncio.create_task(upkeep.probe(upstreams, client))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not one.answers:
                 await asyncio.sleep(0.02)
             assert not one.retiring
@@ -195,7 +195,7 @@ async def test_a_call_to_a_process_without_a_sign_of_life_is_given_up(missed: in
     await asyncio.wait({waiting}, timeout=3 * upkeep.PROBE_EVERY_S)
     assert not waiting.done(), "it answers probes, so it may take its time"
     hung.missed_probes = missed
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         with pytest.raises(ConnectionResetError):
             await waiting
     assert told == ["ended"]
@@ -203,14 +203,14 @@ async def test_a_call_to_a_process_without_a_sign_of_life_is_given_up(missed: in
 
 async def test_the_time_that_is_left_and_the_request_travel_within_a_task_only() -> None:
     async def served() -> dict[str, str]:
-        travel.arrived("req_12345678", {travel.LEFT_MS: "2000"})
-        assert 1.0 < travel.left_s(10.0) <= 2.0
+        travel.arrived("req_12345678", {travel.LEFT_MS: "60000"})
+        assert 30.0 < travel.left_s(100.0) <= 60.0
         assert travel.left_s(0.5) == 0.5
-        return travel.departing(travel.left_s(10.0))
+        return travel.departing(travel.left_s(100.0))
 
     sent = await asyncio.create_task(served())
     assert sent[travel.REQUEST_ID] == "req_12345678"
-    assert 1000 < int(sent[travel.LEFT_MS]) <= 2000
+    assert 30_000 < int(sent[travel.LEFT_MS]) <= 60_000
     assert travel.left_s(10.0) == 10.0
     assert travel.departing() == {}
 
@@ -238,13 +238,13 @@ async def test_what_is_under_way_is_waited_for() -> None:
     with under_way.one():
         assert len(under_way) == 1
         assert not await under_way.ended(within_s=0.01)
-    assert await under_way.ended(within_s=1.0)
+    assert await under_way.ended(within_s=60.0)
 
 
 async def test_once_it_is_shut_nothing_begins_and_the_rest_comes_to_its_end() -> None:
     under_way = InFlight()
     with under_way.one():
-        shutting = asyncio.create_task(under_way.shut(within_s=5.0))
+        shutting = asyncio.create_task(under_way.shut(within_s=60.0))
         await asyncio.sleep(0)
         with pytest.raises(Unavailable) as refused, under_way.one():
             pass

@@ -13,10 +13,10 @@ from voiceagent.kit.offload import Offload
 
 async def test_a_full_queue_refuses_and_says_when_to_come_back() -> None:
     pool, go = Offload("test", threads=1, queue=1), threading.Event()
-    calls = [asyncio.ensure_future(pool.run(go.wait, 10)) for _ in range(2)]
+    calls = [asyncio.ensure_future(pool.run(go.wait, 60)) for _ in range(2)]
     await asyncio.sleep(0)
     with pytest.raises(Unavailable) as refusal:
-        await pool.run(go.wait, 10)
+        await pool.run(go.wait, 60)
     assert refusal.value.code == "overloaded"
     assert refusal.value.retry_after_s
     go.set()
@@ -27,7 +27,7 @@ async def test_a_full_queue_refuses_and_says_when_to_come_back() -> None:
 
 async def test_a_cancelled_call_that_waits_never_runs() -> None:
     pool, go, ran = Offload("test", threads=1), threading.Event(), []
-    first = asyncio.ensure_future(pool.run(go.wait, 10))
+    first = asyncio.ensure_future(pool.run(go.wait, 60))
     second = asyncio.ensure_future(pool.run(ran.append, 1))
     await asyncio.sleep(0)
     second.cancel()

@@ -208,7 +208,7 @@ def test_two_processes_that_pull_at_once_both_end_with_the_model(index: Path, st
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(300)
     assert [process.exitcode for process in processes] == [0, 0]
     assert [one.state for one in store.verify(["ear"])] == ["ready"]
 

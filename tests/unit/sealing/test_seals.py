@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.support.patience import until
 
 from voiceagent.adapters.blobs.files import open_blobs
 from voiceagent.adapters.blobs.sealed import CHUNK_BYTES, SealedBlobs
@@ -257,21 +258,24 @@ async def test_a_key_is_rotated_while_everything_is_read_and_written_and_the_old
     await blobs.put(f"{A}/documents/one", b"a document")
     before = (await keys.of(A)).active.key_id
     assert await read(other_store, A) == turns
-    done = asyncio.Event()
+    done, rounds = asyncio.Event(), 0
 
     async def serve() -> int:
+        nonlocal rounds
         for number in itertools.count(100):
             assert len(await read(other_store, A)) >= 60
             assert await whole(blobs, f"{A}/documents/one") == b"a document"
             async with other_store.begin(A) as work:
                 await work.conversations.put_turn(turn("conv_1", number, "meanwhile"))
+            rounds += 1
             if done.is_set():
                 return number
         return 0
 
     async def waited(seconds: float) -> None:
         house.clock.at_s += seconds
-        await asyncio.sleep(0.05)
+        before = rounds
+        await until(lambda: rounds > before or serving.done())
 
     serving = asyncio.ensure_future(serve())
     moved = await rotate(store, (blobs,), keys, A, wait=waited)

@@ -230,7 +230,7 @@ async def test_it_works_in_the_background_as_soon_as_a_call_ends(tmp_path: Path)
     bleeper = Bleeper(folder, SameForAll(Ears(), Voice()))
     work = asyncio.create_task(bleeper.run())
     bleeper.ended("rec_1")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (path / RAW_FILE).exists():
             await asyncio.sleep(0.01)
     work.cancel()

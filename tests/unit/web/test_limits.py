@@ -123,7 +123,7 @@ async def allowed(limiter: Limiter, rate: Rate, tries: int) -> int:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.01)
 

@@ -164,7 +164,7 @@ async def test_a_message_in_too_many_fragments_is_refused() -> None:
         writer.write(bytes([0x01, 0x80]) + b"\0\0\0\0")  # empty text frame, more to come
         for _ in range(protocols.MAX_FRAGMENTS + 1):
             writer.write(bytes([0x00, 0x80]) + b"\0\0\0\0")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             frame = await reader.readexactly(4)
         assert frame[0] == 0x88
         assert int.from_bytes(frame[2:4], "big") == 1008
@@ -189,7 +189,7 @@ async def test_an_oversized_head_is_refused() -> None:
             for number in range(4000):
                 writer.write(b"x-%d: %s\r\n" % (number, b"y" * 100))
                 await writer.drain()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             with contextlib.suppress(ConnectionError):
                 assert (await reader.readline()).startswith(b"HTTP/1.1 431")
         writer.close()
@@ -221,7 +221,7 @@ async def test_a_head_that_comes_in_one_piece_has_the_same_bounds(head: bytes, s
         reader, writer = await asyncio.open_connection("127.0.0.1", servers.ports[0])
         inner = LINE + b"Host: x\r\nConnection: close\r\n\r\n"
         writer.write(head + inner)  # what follows a refused head in the same bytes is not answered
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 %d " % status)
         if status != 200:
@@ -235,7 +235,7 @@ async def test_a_head_that_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPatch
     async with running(made_app("voice")) as servers:
         reader, writer = await asyncio.open_connection("127.0.0.1", servers.ports[0])
         writer.write(b"GET /health/live HTTP/1.1\r\nhost: x\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert await reader.read() == b""
         writer.close()
 
@@ -247,6 +247,6 @@ async def test_an_upgrade_with_an_oversized_header_is_answered_not_forgotten() -
             b"GET /v1/echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Long: " + b"y" * 9000
             + b"\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
         )  # fmt: skip
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert (await reader.read()).startswith(b"HTTP/1.1 431")
         writer.close()

@@ -287,7 +287,7 @@ export interface paths {
         };
         /**
          * Begin Oidc
-         * @description Send the browser to the identity provider.
+         * @description Send the browser to the identity provider. moved: it was sent here from another name of this gateway, and is not sent on again.
          */
         get: operations["begin_oidc"];
         put?: never;
@@ -2039,13 +2039,17 @@ export interface components {
         };
         /**
          * ErasureShown
-         * @description An erasure. subject_hmac: a keyed hash of whom.  certificate: its body, the key and the signature, once it is done.
+         * @description An erasure. code: why it is not done though it ended, `legal_hold` in the state `held`.
+         *
+         *     subject_hmac: a keyed hash of whom.  certificate: its body, the key and the signature, once it is done.
          */
         ErasureShown: {
             /** Certificate */
             certificate: {
                 [key: string]: unknown;
             } | null;
+            /** Code */
+            code: string | null;
             /** Documents */
             documents: string;
             /** Erasure Id */
@@ -3861,6 +3865,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };

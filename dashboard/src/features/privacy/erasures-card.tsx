@@ -111,7 +111,7 @@ function State({ erasure }: { readonly erasure: Erasure }) {
   const words = wordsOf(`privacy.state.${state}`, state, t);
   return (
     <span className={styles.state}>
-      <Badge tone={state === 'done' ? 'good' : 'busy'}>{words}</Badge>
+      <Badge tone={state === 'done' ? 'good' : state === 'held' ? 'warn' : 'busy'}>{words}</Badge>
       {state === 'running' ? <Progress label={`${words} ${step}`} share={progress} /> : null}
     </span>
   );

@@ -43,7 +43,8 @@ export function erasuresQuery(api: Api, place: ErasurePlace | null) {
       const query = { limit: PAGE_SIZE, ...place };
       return bodyOf(api.GET('/api/v1/privacy/erasures', { params: { query }, signal }));
     },
-    refetchInterval: ({ state }) => (state.data?.items.some((one) => one.state !== 'done') ? LIVE_MS : false),
+    refetchInterval: ({ state }) =>
+      state.data?.items.some((one) => ['queued', 'running'].includes(one.state)) ? LIVE_MS : false,
   });
 }
 

@@ -50,6 +50,20 @@ it('asks for the code of the app when the account needs it', async () => {
   await expectAccessible();
 });
 
+it('tells why the identity provider sent the browser back', async () => {
+  await openPage('/?failed=oidc_unknown_person', { signedIn: false });
+  const told = await screen.findByRole('alert');
+  expect(told).toHaveTextContent('this platform does not');
+  expect(told).toHaveTextContent('oidc_unknown_person');
+  await expectAccessible();
+});
+
+it('shows nothing of an address that somebody made up', async () => {
+  await openPage('/?failed=Call+555-1234', { signedIn: false });
+  await screen.findByRole('heading', { name: 'Sign in' });
+  expect(screen.queryByRole('alert')).not.toBeInTheDocument();
+});
+
 it('tells a wrong password with its code and request', async () => {
   await openPage('/sign-in', {
     signedIn: false,

@@ -12,6 +12,7 @@ import aiohttp
 
 from voiceagent.domain.identity import Principal
 from voiceagent.domain.tool import Tool, ToolResult, ToolUse
+from voiceagent.kit.calls.bodies import read_up_to
 from voiceagent.kit.calls.outbound import GuardedResolver, Outbound
 
 CONNECT_S = 2.0
@@ -63,9 +64,7 @@ class HttpTools:
                 return ToolResult(f"the tool failed with status {response.status}", ok=False)
             if response.content_type not in _TEXTS:
                 return ToolResult("the tool answered with something that is no text", ok=False)
-            read = await response.content.read(ANSWER_BYTES + 1)
-            while len(read) <= ANSWER_BYTES and (more := await response.content.read(ANSWER_BYTES)):
-                read += more
+            read = await read_up_to(response.content, ANSWER_BYTES + 1)
             if len(read) > ANSWER_BYTES:
                 return ToolResult("the tool's answer is too long", ok=False)
             return ToolResult(read.decode("utf-8", "replace"))

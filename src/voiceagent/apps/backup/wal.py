@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import BytesIO, RawIOBase
@@ -80,6 +81,7 @@ class WalKeeper:
         self._spool = settings.data.dir.expanduser() / SPOOL
         self._folder = folder / WAL
         self._sizes: dict[str, tuple[int, int]] = {}
+        self._sealing = threading.Lock()
 
     async def keep(self, every_s: float) -> None:
         """Until cancelled. What the server had logged `every_s` ago is there. Raises Unavailable `store_unavailable` when the server goes away."""
@@ -104,20 +106,21 @@ class WalKeeper:
 
     def sealed(self) -> int:
         """Encrypt what is new in the spool; segments that are whole leave it. How many files that were."""
-        count = 0
-        for path in sorted(self._spool.iterdir()):
-            found = path.stat()
-            state = (found.st_size, found.st_mtime_ns)
-            if self._sizes.get(path.name) == state:
-                continue
-            self._put(path.name, path.read_bytes())
-            count += 1
-            if path.suffix == ".partial":
-                self._sizes[path.name] = state
-            else:
-                path.unlink()
-                (self._folder / f"{path.name}.partial").unlink(missing_ok=True)
-        return count
+        with self._sealing:  # a keeper that is cancelled may still have a thread at it
+            return sum(self._seal(path) for path in sorted(self._spool.iterdir()))
+
+    def _seal(self, path: Path) -> bool:
+        found = path.stat()
+        state = (found.st_size, found.st_mtime_ns)
+        if self._sizes.get(path.name) == state:
+            return False
+        self._put(path.name, path.read_bytes())
+        if path.suffix == ".partial":
+            self._sizes[path.name] = state
+        else:
+            path.unlink()
+            (self._folder / f"{path.name}.partial").unlink(missing_ok=True)
+        return True
 
     def _put(self, name: str, data: bytes) -> None:
         data_key, context = fresh_key(), context_of("wal", name)

@@ -22,6 +22,7 @@ DEEDS: Mapping[str, str] = MappingProxyType(
         "document_moved": "A document was put into another collection",
         "events_revived": "Events that no consumer could handle were handed out again",
         "erasure_completed": "Every copy of what was kept of a person is gone",
+        "erasure_held": "A legal hold stopped the removal of a person's data",
         "erasure_requested": "A person's data is to be removed",
         "hooks_changed": "The operator changed what the gateway does to requests and answers",
         "key_created": "An API key was made",

@@ -10,16 +10,17 @@ import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 import aiohttp
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from voiceagent.kit.calls.bodies import read_up_to
 from voiceagent.kit.clock import Clock, SystemClock
 from voiceagent.kit.crypto import random_token, same_secret, sha256_hex
-from voiceagent.kit.errors import Misconfigured, Unauthenticated, Unavailable
+from voiceagent.kit.errors import InvalidInput, Misconfigured, Unauthenticated, Unavailable
 from voiceagent.ports.cache import Cache
 from voiceagent.web.strict_json import strict_loads
 
@@ -110,9 +111,12 @@ class OidcClient:
             "client_id": self.options.client_id,
             "code_verifier": verifier,
         }
-        if self.options.client_secret:
+        headers = {}
+        if self.options.client_secret and "client_secret_post" in _ways_in(metadata):
             form["client_secret"] = self.options.client_secret
-        tokens = await self._asked("POST", metadata["token_endpoint"], form)
+        elif self.options.client_secret:
+            headers["Authorization"] = _basic(self.options.client_id, self.options.client_secret)
+        tokens = await self._asked("POST", metadata["token_endpoint"], form, headers)
         token = tokens.get("id_token")
         if not isinstance(token, str) or len(token) > 16_384:
             raise _failed()
@@ -172,29 +176,44 @@ class OidcClient:
             self._keys = (now_s, KeySet.import_key_set(found))
         return self._keys[1]
 
-    async def _asked(self, method: str, url: str, form: dict[str, str] | None = None) -> dict[str, Any]:
+    async def _asked(
+        self, method: str, url: str, form: dict[str, str] | None = None, headers: dict[str, str] | None = None
+    ) -> dict[str, Any]:
         _refuse_open_text(url)
         try:
             async with (
                 aiohttp.ClientSession(timeout=_WITHIN, cookie_jar=aiohttp.DummyCookieJar()) as client,
-                client.request(method, url, data=form, allow_redirects=False) as answer,
+                client.request(method, url, data=form, headers=headers, allow_redirects=False) as answer,
             ):
-                raw = await answer.content.read(_ANSWER_BYTES)
+                raw = await read_up_to(answer.content, _ANSWER_BYTES)
                 if 400 <= answer.status < 500 and method == "POST":
                     raise _failed()
                 if answer.status != 200:
                     raise _unavailable()
             body = strict_loads(raw)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, InvalidInput) as error:
             raise _unavailable() from error
         if not isinstance(body, dict):
             raise _unavailable()
         return body
 
 
+def _ways_in(metadata: dict[str, Any]) -> list[str]:
+    """How the provider takes the client's secret; OpenID Connect Discovery, 3, names what goes without saying."""
+    told = metadata.get("token_endpoint_auth_methods_supported")
+    return told if isinstance(told, list) else ["client_secret_basic"]
+
+
+def _basic(client_id: str, secret: str) -> str:
+    """RFC 6749, 2.3.1: both are form-encoded before they are joined."""
+    joined = f"{quote_plus(client_id)}:{quote_plus(secret)}"
+    return f"Basic {base64.b64encode(joined.encode()).decode()}"
+
+
 def _refuse_open_text(url: str) -> None:
     parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+    here = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if parts.scheme != "https" and not here:
         raise Misconfigured("oidc_issuer", "The identity provider must be reached by https.")
 
 

@@ -16,6 +16,13 @@ export const errors = {
   'error.bad_sign_in': 'Die E-Mail-Adresse oder das Passwort ist falsch.',
   'error.second_factor_needed': 'Dieses Konto braucht auch den Code seiner Authenticator-App.',
   'error.second_factor_wrong': 'Das ist nicht der Code, den die App gerade zeigt.',
+  'error.oidc_failed':
+    'Die Anmeldung über den Identitätsanbieter ist nicht gelungen. Bitte noch einmal versuchen.',
+  'error.oidc_issuer':
+    'Der Identitätsanbieter ist nicht richtig eingerichtet. Bitte der Person sagen, die diese Plattform betreibt.',
+  'error.oidc_unavailable': 'Der Identitätsanbieter antwortet nicht. Bitte gleich noch einmal versuchen.',
+  'error.oidc_unknown_person':
+    'Der Identitätsanbieter kennt dich, diese Plattform nicht. Bitte um eine Einladung bitten.',
   'error.rate_limited': 'Zu viele Versuche. Bitte kurz warten und dann noch einmal versuchen.',
   'error.insufficient_scope': 'Deine Rolle erlaubt das nicht.',
   'error.operators_only': 'Das darf nur die Organisation, die die Plattform betreibt.',

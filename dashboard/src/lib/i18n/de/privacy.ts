@@ -41,6 +41,7 @@ export const privacy = {
   'privacy.state.queued': 'Wartet',
   'privacy.state.running': 'Läuft',
   'privacy.state.done': 'Fertig',
+  'privacy.state.held': 'Durch eine rechtliche Sperre angehalten',
   'privacy.documents.default': 'Wie die Einstellungen sagen',
   'privacy.documents.delete': 'Mit der Person gelöscht',
   'privacy.documents.keep': 'Behalten',

@@ -16,6 +16,12 @@ export const errors = {
   'error.bad_sign_in': 'The e-mail or the password is wrong.',
   'error.second_factor_needed': 'This account also needs the code of its authenticator app.',
   'error.second_factor_wrong': 'This is not the code that the app shows now.',
+  'error.oidc_failed': 'Signing in with the identity provider did not work. Try once more.',
+  'error.oidc_issuer':
+    'The identity provider is not set up as it should be. Tell whoever runs this platform.',
+  'error.oidc_unavailable': 'The identity provider does not answer. Try again in a moment.',
+  'error.oidc_unknown_person':
+    'The identity provider knows you, this platform does not. Ask whoever manages people here for an invitation.',
   'error.rate_limited': 'Too many tries. Wait a little, then try again.',
   'error.insufficient_scope': 'Your role does not allow this.',
   'error.operators_only': 'Only the organisation that runs the platform may do this.',

@@ -41,6 +41,7 @@ export const privacy = {
   'privacy.state.queued': 'Queued',
   'privacy.state.running': 'Under way',
   'privacy.state.done': 'Done',
+  'privacy.state.held': 'Stopped by a legal hold',
   'privacy.documents.default': 'As the settings say',
   'privacy.documents.delete': 'Deleted with the person',
   'privacy.documents.keep': 'Kept',

@@ -141,10 +141,11 @@ def _body(erasure: Erasure) -> dict[str, Any]:
         "counts": erasure.counts,
         "finished_at": erasure.finished_at.isoformat() if erasure.finished_at else None,
         "certificate": erasure.certificate,
+        "is_replay": erasure.is_replay,
     }
 
 
 def _erasure(row: dict[str, Any]) -> Erasure:
     body = row["body"]
     finished_at = datetime.fromisoformat(body["finished_at"]) if body.get("finished_at") else None
-    return restored(Erasure, {**row, **body}, names=tuple(body["names"]), finished_at=finished_at)
+    return restored(Erasure, {**row, "is_replay": False, **body}, names=tuple(body["names"]), finished_at=finished_at)

@@ -19,7 +19,7 @@ from voiceagent.apps.privacy import masked
 from voiceagent.apps.settings import Settings
 from voiceagent.domain.erasure import DocumentPolicy, Erasure
 from voiceagent.domain.identity import DEFAULT_TENANT_ID
-from voiceagent.kit.errors import InvalidInput
+from voiceagent.kit.errors import Conflict, InvalidInput
 from voiceagent.rights.export import exported
 from voiceagent.rights.parts import RightsParts
 from voiceagent.rights.requests import request_erasure, subject_of
@@ -70,11 +70,13 @@ def erase(
 async def _ended(rights: RightsParts, erasure: Erasure) -> Erasure:
     """Work on erasures until this one is done; another process may be at it."""
     worker = RightsWorker(rights)
-    while erasure.state != "done":
+    while erasure.state not in ("done", "held"):
         if not await worker.run_one():
             await asyncio.sleep(POLL_S)
         async with rights.store.begin(erasure.tenant_id, read_only=True) as work:
             erasure = await work.erasures.get(erasure.erasure_id)
+    if erasure.state == "held":
+        raise Conflict("legal_hold", "a legal hold has stopped it; release the hold, then ask again")
     return erasure
 
 
