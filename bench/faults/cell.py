@@ -62,8 +62,10 @@ class Verdict:
         )
 
 
-async def cell(stand: Stand, part: str, fault: str, *, fault_s: float = FAULT_S, freeze_s: float = FREEZE_S) -> Verdict:
-    """Let `fault` happen to `part` under load."""
+async def cell(
+    stand: Stand, part: str, fault: str, *, fault_s: float = FAULT_S, freeze_s: float = FREEZE_S, patience: float = 1.0
+) -> Verdict:
+    """Let `fault` happen to `part` under load. patience: so many times as long as the benchmark is waited for being well again."""
     seen, verdict = Seen(), Verdict(part, fault)
     before = stand.resident_bytes()
     headers = {"Authorization": f"Bearer {stand.apart.api_key}"}
@@ -75,7 +77,7 @@ async def cell(stand: Stand, part: str, fault: str, *, fault_s: float = FAULT_S,
             await asyncio.sleep(freeze_s if fault == "freeze" else fault_s)
             verdict.died = [name for name in stand.dead() if not (fault == "kill" and name == part)]
             await stand.heal(part, fault)
-            verdict.recovery_s, verdict.waiting_for = await _well_again(client, stand)
+            verdict.recovery_s, verdict.waiting_for = await _well_again(client, stand, patience)
         verdict.died += [name for name in stand.dead() if name not in verdict.died]
         verdict.lost = await lost(client, stand, seen)
     after = stand.resident_bytes()
@@ -105,11 +107,11 @@ async def _loaded(client: aiohttp.ClientSession, stand: Stand, seen: Seen, part:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _well_again(client: aiohttp.ClientSession, stand: Stand) -> tuple[float, str]:
+async def _well_again(client: aiohttp.ClientSession, stand: Stand, patience: float) -> tuple[float, str]:
     """Seconds until every gateway answered a spoken turn on a new call, a chat, a read, and found a new document; and what came last."""
     healed_s = time.monotonic()
     tries = [
-        asyncio.create_task(_until_well(name, at, client, gateway))
+        asyncio.create_task(_until_well(name, at, client, gateway, patience))
         for at, gateway in enumerate(stand.gateways)
         for name in ("call", "chat", "read", "document")
     ]
@@ -118,14 +120,16 @@ async def _well_again(client: aiohttp.ClientSession, stand: Stand) -> tuple[floa
     return at_s - healed_s, last if at_s - healed_s > 1.0 else ""
 
 
-async def _until_well(what: str, at: int, client: aiohttp.ClientSession, gateway: str) -> tuple[float, str]:
+async def _until_well(
+    what: str, at: int, client: aiohttp.ClientSession, gateway: str, patience: float
+) -> tuple[float, str]:
     """When it was well, and what it was, with what kept it from being so."""
-    ends_at_s = time.monotonic() + WELL_WITHIN_S
+    ends_at_s = time.monotonic() + WELL_WITHIN_S * patience
     kept: list[str] = []
     while time.monotonic() < ends_at_s:
         steps = Steps()
         try:
-            async with asyncio.timeout(_TRY_S[what]):
+            async with asyncio.timeout(_TRY_S[what] * patience):
                 await _PROBES[what](client, gateway, steps)
             break
         except (*load.ERRORS, load.TurnFailed, TypeError, ValueError) as failure:

@@ -33,7 +33,7 @@ HERE = Path(__file__).parent
 OWN = ("gateway", "gateway:2", "engine", "engine:2", "voice", "voice:2", "documents", "worker")
 DEPENDENCIES = ("postgresql", "redis", "weaviate", "s3", "llm", "stt", "tts")
 SERVICES = ("gateway", "engine", "voice", "documents", "worker")
-START_S = 30.0
+START_S = 120.0
 READY = {"weaviate": "http://127.0.0.1:{}/v1/.well-known/ready", "s3": "http://127.0.0.1:{}/minio/health/ready"}
 
 

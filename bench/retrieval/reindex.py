@@ -224,7 +224,7 @@ async def measure(data: Path, count: int, old: str = OLD, new: str = NEW) -> dic
     texts, questions = texts_and_questions(data, count)
     with tempfile.TemporaryDirectory() as scratch:
         platform = Platform(Path(scratch), free_ports(len(_SERVERS)))
-        timeout = aiohttp.ClientTimeout(total=30)
+        timeout = aiohttp.ClientTimeout(total=60)
         async with aiohttp.ClientSession(timeout=timeout) as client:
             callers = Callers(platform, questions, client)
             try:

@@ -155,7 +155,7 @@ class Load:
                     await socket.send_json({"type": "input_audio_buffer.append", "audio": piece})
                     await asyncio.sleep(0.09)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(120):
                     async for message in socket:
                         if '"response.done"' in str(message.data):
                             break

@@ -110,7 +110,7 @@ async def _posted(client: aiohttp.ClientSession, victim: Victim, path: str, body
 
 
 async def _ready(client: aiohttp.ClientSession, victim: Victim, ids: list[str]) -> None:
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(300):
         for one in ids:
             while True:
                 async with client.get(f"/api/v1/documents/{one}", headers=victim.member.key) as answer:

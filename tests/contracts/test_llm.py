@@ -579,7 +579,9 @@ async def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
 async def test_generation_stops_in_the_child_when_the_stream_is_left(local: LlamaCppLlm) -> None:
     assert local.child_pid is not None
     child = psutil.Process(local.child_pid)
-    stream = local.stream(ask("Count from one to a thousand.", max_output_tokens=1500, deadline_s=300))
+    stream = local.stream(
+        ask("List the numbers from 1 to 1000, one a line: 1, 2, 3,", max_output_tokens=1500, deadline_s=300)
+    )
     await anext(stream)
     await stream.aclose()
     left, used = sum(child.cpu_times()[:2]), -1.0

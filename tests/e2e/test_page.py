@@ -32,7 +32,7 @@ from voiceagent.voice.messages import Item
 from voiceagent.voice.server import VoiceServerParts, create_voice
 
 PROGRAM = chromium.found()
-pytestmark = [pytest.mark.skipif(PROGRAM is None, reason="missing: chromium"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="missing: chromium")
 KEY = "va_test_key"
 PROTOCOLS = f"realtime, openai-insecure-api-key.{KEY}"
 

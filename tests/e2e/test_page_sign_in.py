@@ -34,7 +34,7 @@ from voiceagent.web.serve import Listener, Servers
 from voiceagent.web.tokens import ServiceAuthenticator, ServiceTokens
 
 PROGRAM = chromium.found()
-pytestmark = [pytest.mark.skipif(PROGRAM is None, reason="missing: chromium"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="missing: chromium")
 EMAIL, PASSWORD = "ada@example.org", "kangaroo under my piano"
 
 

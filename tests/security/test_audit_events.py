@@ -23,7 +23,7 @@ Act = Callable[[], Awaitable[Answer]]
 Scenario = Callable[[Platform], Awaitable[Act]]
 CARD = "4111 1111 1111 1111"
 TENANT = "ten_default"
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 REFUSED = {"access_denied", "sign_in_failed", "refresh_token_reused"}
 """The deed is that somebody was refused."""

@@ -9,7 +9,7 @@ from bench.security.crawl import crawl
 from bench.security.stage import stage
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(900)
 async def test_another_tenants_objects_stay_its_own(tmp_path: Path) -> None:
     with stage(tmp_path) as on:
         found = await crawl(on, 600)

@@ -11,7 +11,7 @@ from bench.security.disk_scan import run
 KINDS = {"said", "talked in words", "document", "file name", "title", "e-mail", "provider's key"}
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_no_canary_lies_on_the_disk_after_kill_and_after_an_orderly_end(tmp_path: Path) -> None:
     load = argparse.Namespace(documents=1, chats=1, calls=1)
     assert not run(tmp_path / "sealed", load, sealed=True)

@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import aiohttp
 import pytest
 from tests.support.forged_tokens import forged_tokens
 from tests.support.gateway_rig import gateway_rig
 from tests.support.service_apps import SERVICES, paths_of, service_app, status_of
 
-from voiceagent.web.jwt import TokenKeys
-from voiceagent.web.tokens import ServiceAuthenticator, ServiceTokens
+from voiceagent.domain.identity import Principal
+from voiceagent.kit.clock import SystemClock
+from voiceagent.kit.errors import Unauthenticated
+from voiceagent.web.jwt import LEEWAY_S, TokenKeys
+from voiceagent.web.tokens import SERVICE_LIFE_S, ServiceAuthenticator, ServiceTokens
 
+START = datetime(2026, 1, 1, tzinfo=UTC)
 AMONG_SERVICES_ONLY = {"claims kind", "claims kind key", "claims other tenant", "claims other user"}
 """Whoever holds the services' own key may say these things; no stranger can sign them."""
+
+
+class Standing(SystemClock):
+    """A clock that stands so many seconds after the start."""
+
+    def __init__(self, seconds: float) -> None:
+        self._at = START + timedelta(seconds=seconds)
+
+    def now(self) -> datetime:
+        return self._at
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_good"),
+    [(-LEEWAY_S - 1, False), (-LEEWAY_S, True), (SERVICE_LIFE_S + LEEWAY_S - 1, True), (SERVICE_LIFE_S + LEEWAY_S + 1, False)],
+)  # fmt: skip
+def test_a_token_holds_from_its_first_second_to_its_last_with_the_leeway_of_clocks(seconds: int, is_good: bool) -> None:
+    keys, caller = TokenKeys.random(), Principal("ten_a", "user_1", frozenset({"talk"}), "user")
+    token = ServiceTokens(keys, clock=Standing(0)).issue(caller, "engine")
+    there = ServiceTokens(keys, clock=Standing(seconds))
+    if is_good:
+        assert there.verify(token, "engine") == caller
+    else:
+        with pytest.raises(Unauthenticated):
+            there.verify(token, "engine")
 
 
 async def test_no_forged_access_token_opens_a_route_or_a_socket() -> None:

@@ -88,7 +88,7 @@ async def running(context: ssl.SSLContext | None, *, hsts_s: int = 0) -> AsyncIt
 
 async def asked(port: int, context: ssl.SSLContext | None, scheme: str = "https") -> int:
     connector = aiohttp.TCPConnector(ssl=context or True, force_close=True)
-    timeout = aiohttp.ClientTimeout(total=5)
+    timeout = aiohttp.ClientTimeout(total=60)
     async with (
         aiohttp.ClientSession(connector=connector, timeout=timeout) as client,
         client.get(f"{scheme}://127.0.0.1:{port}/health/live") as answer,

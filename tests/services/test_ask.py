@@ -14,6 +14,7 @@ import pytest
 from starlette.requests import HTTPConnection
 from tests.support.documents_kit import COLLEAGUE, OWNER, STRANGER, DocumentsKit, documents_kit
 from tests.support.engine_parts import ScriptedDocuments
+from tests.support.patience import ANSWER_S
 
 from voiceagent.adapters.llm.scripted import ECHO, ScriptedAnswer, ScriptedLlm
 from voiceagent.adapters.services.documents_http import open_documents
@@ -204,12 +205,12 @@ async def test_a_vector_store_that_hangs_ends_search_and_question_at_their_deadl
     async with await asyncio.start_server(hang, "127.0.0.1", 0) as server:
         hanging = open_weaviate(f"weaviate://127.0.0.1:{server.sockets[0].getsockname()[1]}", api_key="any")
         documents = replace(desk.kit.parts, vectors=hanging)
-        talkative = ScriptedLlm([ScriptedAnswer(text="Well, ", token_s=60.0, fault="endless")])
+        talkative = ScriptedLlm([ScriptedAnswer(text="Well, ", token_s=600.0, fault="endless")])
         parts = replace(desk.engine.parts, router=Router({"m": talkative}), documents=DocumentService(documents))
         engine = EngineService(replace(parts, grounding="generate", retrieval=RetrievalBudget(written_s=0.3)))
         apps = (create_engine(engine, auth=authenticate), create_documents(documents, auth=authenticate))
         calls = (("/api/v1/ask", {"question": QUESTION}), ("/api/v1/search", {"query": QUESTION}))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(ANSWER_S):
             for app, (path, body) in zip(apps, calls, strict=True):
                 transport = httpx.ASGITransport(app=app)
                 async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:

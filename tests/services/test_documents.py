@@ -25,6 +25,7 @@ from tests.support.documents_kit import (
     pdf,
     pieces,
 )
+from tests.support.patience import ANSWER_S
 
 from voiceagent.adapters.embed.hashed import HashedEmbedder
 from voiceagent.documents.parts import INGEST
@@ -57,7 +58,7 @@ async def kit(tmp_path: Path) -> AsyncIterator[DocumentsKit]:
 
 
 async def found(kit: DocumentsKit, text: str, principal: Principal = OWNER, **options: Any) -> list[str]:
-    passages = await kit.service.search(principal, SearchQuery(text, deadline_s=5.0, **options))
+    passages = await kit.service.search(principal, SearchQuery(text, deadline_s=ANSWER_S, **options))
     return [passage.chunk.document_id for passage in passages]
 
 
@@ -71,7 +72,7 @@ async def test_an_upload_is_queued_then_read_described_and_found(kit: DocumentsK
     ready = await kit.service.get(OWNER, document.document_id)
     assert (ready.state, ready.progress, ready.page_count, ready.language) == ("ready", 1.0, 2, "en")
     assert ready.word_count == len(f"{LEAVE} {STEAM}".split())
-    passage = (await kit.service.search(OWNER, SearchQuery("where do turbines spin", deadline_s=5.0)))[0]
+    passage = (await kit.service.search(OWNER, SearchQuery("where do turbines spin", deadline_s=ANSWER_S)))[0]
     text = (await kit.service.text(OWNER, document.document_id)).text
     assert passage.chunk.page == 2
     assert text[passage.chunk.start : passage.chunk.end] == passage.chunk.text
@@ -347,7 +348,7 @@ async def test_a_worker_waits_for_a_server_that_is_away_and_spends_no_attempt(
     document = await kit.add("a.txt", "Waiting is work, too.")
     with structlog.testing.capture_logs() as logs:
         running = asyncio.create_task(kit.worker.run())
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(ANSWER_S):
             while (await kit.service.get(OWNER, document.document_id)).state != "ready":
                 await asyncio.sleep(0.05)
         running.cancel()
@@ -427,7 +428,7 @@ async def test_another_model_takes_over_without_downtime(kit: DocumentsKit) -> N
     service, worker = DocumentService(parts), DocumentWorker(parts, name="worker_new")
 
     async def finds() -> bool:
-        passages = await service.search(OWNER, SearchQuery("annual leave", deadline_s=5.0))
+        passages = await service.search(OWNER, SearchQuery("annual leave", deadline_s=ANSWER_S))
         return [passage.chunk.document_id for passage in passages] == [document.document_id]
 
     assert await finds()
@@ -461,7 +462,7 @@ async def test_listeners_hear_that_a_document_is_ready(kit: DocumentsKit) -> Non
     listening = asyncio.ensure_future(anext(heard))
     await asyncio.sleep(0)
     document = await kit.ready("a.txt", LEAVE)
-    event = await asyncio.wait_for(listening, 5)
+    event = await asyncio.wait_for(listening, ANSWER_S)
     assert (event.kind, event.subject_id) == ("document_ready", document.document_id)
 
 
@@ -646,7 +647,7 @@ async def test_openai_files_and_vector_stores(kit: DocumentsKit, http: httpx.Asy
 
 async def test_the_engine_searches_in_the_name_of_the_caller(kit: DocumentsKit, http: httpx.AsyncClient) -> None:
     await kit.ready("a.txt", LEAVE)
-    body = SEARCH_QUERY.dump_json(SearchQuery("annual leave", deadline_s=5.0))
+    body = SEARCH_QUERY.dump_json(SearchQuery("annual leave", deadline_s=ANSWER_S))
     answer = await http.post("/internal/documents/search", content=body, headers=as_caller("talker"))
     assert PASSAGES.validate_json(answer.content)[0].chunk.text == LEAVE
     other = await http.post("/internal/documents/search", content=body, headers=as_caller("stranger"))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.documents_kit import OWNER, STRANGER, DocumentsKit, documents_kit, pieces
+from tests.support.patience import ANSWER_S
 
 from voiceagent.documents.parts import DocumentLimits, file_blob, text_blob
 from voiceagent.documents.service import DocumentService, Upload
@@ -148,7 +149,7 @@ async def test_the_worker_sweeps_every_organisation(kit: DocumentsKit, monkeypat
 
     monkeypatch.setattr(Sweeper, "sweep", sweep)
     running = asyncio.ensure_future(kit.worker.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(ANSWER_S):
         await both.wait()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

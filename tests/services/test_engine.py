@@ -19,9 +19,12 @@ from tests.support.tool_parts import NotedTools
 from voiceagent.adapters.cache.memory import open_cache
 from voiceagent.adapters.embed.hashed import open_embed
 from voiceagent.adapters.llm.scripted import ScriptedAnswer
+from voiceagent.adapters.tts.openai import open_tts as openai_tts
+from voiceagent.adapters.tts.scripted import open_tts as scripted_tts
 from voiceagent.domain.conversation import ToolCall
 from voiceagent.domain.document import Collection
 from voiceagent.domain.identity import ROLES, Principal
+from voiceagent.domain.provider import Asker
 from voiceagent.engine.reply import EngineService
 from voiceagent.engine.server import create_engine
 from voiceagent.engine.tools.rounds import ToolParts
@@ -305,6 +308,38 @@ async def test_agents_are_made_read_replaced_and_removed_by_their_tenant_only(
     async with kit.store.begin("ten_a", read_only=True) as work:
         deeds = [(entry.action, entry.subject) for entry in await work.audit.page(before_id=None, limit=9)]
     assert deeds == [(f"agent_{done}", "usr_owner") for done in ("deleted", "changed", "created")]
+
+
+async def test_an_agent_is_given_no_voice_that_there_is_not_where_that_is_known(kit: EngineKit) -> None:
+    asked: list[Asker] = []
+
+    class Speech:
+        """Voices of which a test says what is known."""
+
+        tts: Any = scripted_tts("scripted:///")
+
+        def voice(self, asker: Asker) -> Any:
+            asked.append(asker)
+            return self.tts
+
+    speech = Speech()
+    app = create_engine(EngineService(replace(kit.service.parts, speech=speech)), auth=authenticate)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://t", headers=as_caller("owner")) as http:
+        own = speech.tts.capabilities.voices[-1]
+        for voice in (own, ""):
+            made = await http.post("/api/v1/agents", json={"voice": voice, "language": "en-GB"})
+            assert (made.status_code, made.json()["voice"]) == (201, voice)
+        assert (asked[0].tenant_id, asked[0].language) == ("ten_a", "en-GB"), "of those who serve this agent"
+        for method, at in (("POST", "/api/v1/agents"), ("PUT", f"/api/v1/agents/{made.json()['agent_id']}")):
+            refused = await http.request(method, at, json={"voice": "nobody"})
+            told = refused.json()
+            assert (refused.status_code, told["code"], told["param"]) == (400, "unknown_voice", "voice")
+            assert own in told["detail"]
+        speech.tts = openai_tts("openai+http://127.0.0.1:1/v1?model=m&voice=listed", api_key="")
+        assert (await http.post("/api/v1/agents", json={"voice": "nobody"})).status_code == 201, (
+            "the server may know it"
+        )
 
 
 async def test_an_agent_is_given_no_collection_that_there_is_not_and_no_language_that_is_none(

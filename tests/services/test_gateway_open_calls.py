@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import pytest
+from tests.support.patience import ANSWER_S
 from tests.support.servers import redis_server
 
 from voiceagent.adapters.cache.memory import open_cache as open_memory
@@ -36,7 +37,7 @@ async def opened(gateway: OpenCalls, calls: AsyncExitStack) -> bool:
 
 
 async def until_free(gateway: OpenCalls, places: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(ANSWER_S):
         while await gateway.held("tenant") > MOST["tenant"] - places:
             await asyncio.sleep(0.01)
 
@@ -60,7 +61,7 @@ async def test_three_gateways_share_the_places(where: str, request: pytest.Fixtu
 
 
 async def test_a_crashed_gateways_places_are_free_again(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open_calls, "HELD_S", 0.3)
+    monkeypatch.setattr(open_calls, "HELD_S", 4.0)
     cache = open_redis(redis_url, deadline_s=10)
     crashed, other = OpenCalls(cache.leases), OpenCalls(cache.leases)
     places = {"crash": 1}
@@ -70,7 +71,7 @@ async def test_a_crashed_gateways_places_are_free_again(redis_url: str, monkeypa
     with pytest.raises(RateLimited):
         async with other.place(places):
             raise AssertionError
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(ANSWER_S):
         while True:
             try:
                 async with other.place(places):
@@ -82,12 +83,12 @@ async def test_a_crashed_gateways_places_are_free_again(redis_url: str, monkeypa
 
 
 async def test_a_running_call_keeps_its_place(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open_calls, "HELD_S", 0.5)
+    monkeypatch.setattr(open_calls, "HELD_S", 4.0)
     monkeypatch.setattr(open_calls, "RENEW_EVERY_S", 0.05)
     cache = open_redis(redis_url, deadline_s=10)
     calls = OpenCalls(cache.leases)
     async with calls.place({"kept": 1}):
-        await passed(cache, 1.2)
+        await passed(cache, 5.0)
         with pytest.raises(RateLimited):
             async with OpenCalls(cache.leases).place({"kept": 1}):
                 raise AssertionError
@@ -98,7 +99,7 @@ async def test_a_running_call_keeps_its_place(redis_url: str, monkeypatch: pytes
 async def passed(cache: RedisCache, seconds: float) -> None:
     """Returns when the cache itself says that so many seconds are over."""
     await cache.put("clock", b"x", ttl_s=seconds)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(ANSWER_S):
         while await cache.get("clock") is not None:
             await asyncio.sleep(0.02)
 
@@ -108,17 +109,18 @@ async def test_without_redis_each_gateway_counts_for_itself_and_all_again_afterw
 ) -> None:
     monkeypatch.setattr(open_calls, "RENEW_EVERY_S", 0.05)
     with redis_server() as (url, process):
-        cache = open_redis(url)
-        one, two = OpenCalls(cache.leases), OpenCalls(cache.leases)
+        cache, later = open_redis(url), open_redis(url, deadline_s=ANSWER_S)  # who asks later waits for the answer
+        one, two = OpenCalls(cache.leases), OpenCalls(later.leases)
         async with AsyncExitStack() as calls:
             os.kill(process.pid, signal.SIGSTOP)
             assert [await opened(one, calls) for _ in range(6)] == [True] * 5 + [False]
             assert await one.held("tenant") == 5
             os.kill(process.pid, signal.SIGCONT)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(ANSWER_S):
                 while await two.held("tenant") < 5:
                     await asyncio.sleep(0.02)
             assert not await opened(two, calls)
         await one.close()
         await two.close()
         await cache.close()
+        await later.close()

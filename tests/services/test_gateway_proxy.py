@@ -7,11 +7,12 @@ import contextlib
 import json
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import aiohttp
 import pytest
 from tests.support.gateway_rig import Rig, gateway_rig, problem_of
+from tests.support.patience import ANSWER_S, until
 from yarl import URL
 
 from voiceagent.gateway.link import LinkOptions
@@ -124,7 +125,7 @@ async def raw_exchange(rig: Rig, request: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
     writer.write(request)
     writer.write_eof()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(ANSWER_S):
         answer = await reader.read()
     writer.close()
     return answer
@@ -179,7 +180,7 @@ async def test_ten_mebibytes_pass_announced_and_chunked_and_too_much_does_not(ri
 
 async def test_pieces_are_passed_as_they_come(rig: Rig) -> None:
     _, headers = await rig.key()
-    async with rig.client.get("/v1/audio/stream", headers=headers) as answer, asyncio.timeout(5):
+    async with rig.client.get("/v1/audio/stream", headers=headers) as answer, asyncio.timeout(ANSWER_S):
         assert await answer.content.readany() == b"first;"
         rig.probe.release.set()
         assert await answer.content.read() == b"second;"
@@ -190,19 +191,19 @@ async def test_a_caller_who_leaves_stops_the_service(rig: Rig) -> None:
     answer = await rig.client.get("/v1/audio/stream", headers=headers)
     await answer.content.readany()
     answer.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(ANSWER_S):
         await rig.probe.cancelled.wait()
 
 
 async def test_a_caller_who_leaves_before_the_answer_frees_the_line(rig: Rig) -> None:
     _, headers = await rig.key()
     links = rig.app.state.gateway.links
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.2):
-            await rig.client.post("/v1/audio/slow", headers=headers, data=b"x")
-    async with asyncio.timeout(5):
-        while links.to("voice").all[0].outstanding:
-            await asyncio.sleep(0.01)
+    call = asyncio.create_task(rig.client.post("/v1/audio/slow", headers=headers, data=b"x"))
+    await until(lambda: links.to("voice").all[0].outstanding)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await until(lambda: not links.to("voice").all[0].outstanding)
 
 
 async def test_a_reader_who_never_reads_costs_bounded_memory(rig: Rig) -> None:
@@ -216,11 +217,11 @@ async def test_a_reader_who_never_reads_costs_bounded_memory(rig: Rig) -> None:
     writer.transport.abort()
 
 
-async def settled(count: object) -> None:
-    """Wait until a number that grows has stopped growing for half a second."""
-    before = -1
-    async with asyncio.timeout(20):
-        while before != (now := count()):  # type: ignore[operator]
+async def settled(count: Callable[[], int]) -> None:
+    """Wait until a number that grows has begun to, and has stopped for half a second."""
+    before = 0
+    async with asyncio.timeout(ANSWER_S):
+        while before != (now := count()) or not now:
             before = now
             await asyncio.sleep(0.5)
 
@@ -274,7 +275,7 @@ async def test_probes_notice_a_service_that_died() -> None:
     async with gateway_rig(link=LinkOptions(probes=True)) as rig:
         _, headers = await rig.key()
         await rig.services.stop()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(ANSWER_S):
             while rig.app.state.gateway.links.to("engine").all[0].answers:
                 await asyncio.sleep(0.05)
         async with rig.client.get("/health/ready") as answer:
@@ -285,7 +286,7 @@ async def test_probes_notice_a_service_that_died() -> None:
 
 async def test_a_gateway_is_not_ready_before_every_service_has_answered_once() -> None:
     async with gateway_rig(link=LinkOptions(probes=True)) as rig:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(ANSWER_S):
             while not all(
                 rig.app.state.gateway.links.to(name).all[0].heard for name in ("engine", "voice", "documents")
             ):
@@ -344,9 +345,9 @@ async def hanging(*, begun: bool) -> AsyncIterator[str]:
 @pytest.mark.parametrize("begun", [False, True])
 async def test_a_call_to_a_process_that_hangs_ends_long_before_the_longest_silence(begun: bool) -> None:
     async with (
-        gateway_rig(link=LinkOptions(silence_s=60)) as rig,
+        gateway_rig(link=LinkOptions(silence_s=600)) as rig,
         hanging(begun=begun) as stuck,
-        asyncio.timeout(20),
+        asyncio.timeout(ANSWER_S),
     ):
         upstreams = rig.app.state.gateway.links.to("engine")
         upstreams.move_to((stuck,))
@@ -362,13 +363,13 @@ async def test_a_call_to_a_process_that_hangs_ends_long_before_the_longest_silen
 
 
 async def test_a_read_from_a_process_that_hangs_is_answered_by_another() -> None:
-    async with gateway_rig(link=LinkOptions(silence_s=60)) as probing, hanging(begun=False) as stuck:
+    async with gateway_rig(link=LinkOptions(silence_s=600)) as probing, hanging(begun=False) as stuck:
         upstreams = probing.app.state.gateway.links.to("engine")
         well = upstreams.all[0].url
         upstreams.move_to((stuck, well))
         upstreams.all[1].outstanding = 1  # so that the first choice is the one that hangs
         _, headers = await probing.key()
-        async with asyncio.timeout(20), probing.client.get("/v1/models", headers=headers) as answer:
+        async with asyncio.timeout(ANSWER_S), probing.client.get("/v1/models", headers=headers) as answer:
             assert answer.status == 200
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.support.gateway_rig import Rig, gateway_rig
+from tests.support.gateway_rig import Ahead, Rig, gateway_rig
+from tests.support.patience import ANSWER_S
 
 from voiceagent.domain.identity import ROLES, Principal, User
 from voiceagent.web.jwt import LEEWAY_S
@@ -43,7 +44,7 @@ def token(rig: Rig, user: User, session_id: str, *, left_s: float) -> str:
 
 async def told(socket: aiohttp.ClientWebSocketResponse, event: dict[str, Any]) -> dict[str, Any]:
     await socket.send_str(json.dumps(event))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(ANSWER_S):
         return dict(await socket.receive_json())
 
 
@@ -54,18 +55,19 @@ def update(access_token: str) -> dict[str, Any]:
 async def test_a_call_goes_on_beyond_the_token_that_opened_it(rig: Rig) -> None:
     user = await rig.user("ten_a", "operator")
     session_id = await rig.session(user)
-    short = {"Authorization": f"Bearer {token(rig, user, session_id, left_s=4)}"}
+    short = {"Authorization": f"Bearer {token(rig, user, session_id, left_s=300)}"}
     async with rig.client.ws_connect(PATH, headers=short) as renewed, rig.client.ws_connect(PATH, headers=short) as old:
         await renewed.receive_json()
         await old.receive_json()
         answer = await told(renewed, update(token(rig, user, session_id, left_s=600)))
         assert answer["type"] == "voiceagent.authorization.updated"
-        async with asyncio.timeout(20):
+        rig.app.state.gateway.identities._clock = Ahead(400)
+        async with asyncio.timeout(ANSWER_S):
             async for message in old:
                 last = json.loads(message.data)
         assert (old.close_code, last["error"]["code"]) == (4401, "token_expired")
         await renewed.send_str("still here")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(ANSWER_S):
             assert "still here" in await renewed.receive_str()
 
 
@@ -78,7 +80,7 @@ async def test_the_fresh_token_s_session_is_watched(rig: Rig) -> None:
         assert (await told(socket, update(token(rig, user, second, left_s=600))))["type"].endswith("updated")
         async with rig.store.begin("ten_a") as work:
             await work.access.sessions.end(second, datetime.now(UTC))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(ANSWER_S):
             async for _ in socket:
                 pass
         assert socket.close_code == 4401
@@ -103,7 +105,7 @@ async def test_no_other_token_is_taken_and_the_call_goes_on(rig: Rig, whose: str
         assert answer["type"] == "error" and answer["error"]["event_id"] == "evt_1"
         assert answer["error"]["code"] in ("not_your_token", "bad_token", "token_expired", "session_over")
         await socket.send_str("still here")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(ANSWER_S):
             assert "still here" in await socket.receive_str()
 
 
@@ -115,5 +117,5 @@ async def test_a_key_s_socket_takes_no_token_and_words_about_it_pass(rig: Rig) -
         await socket.receive_json()
         assert (await told(socket, update(offered)))["error"]["code"] == "not_your_token"
         await socket.send_str("what is voiceagent.authorization.update?")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(ANSWER_S):
             assert "what is" in await socket.receive_str()

@@ -10,13 +10,15 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.support.gateway_rig import Rig, gateway_rig, problem_of
+from tests.support.gateway_rig import Ahead, Rig, gateway_rig, problem_of
+from tests.support.patience import ANSWER_S
 
 from voiceagent.domain.identity import Principal
 from voiceagent.gateway.identity import remembered
 from voiceagent.gateway.identity.sessions import REFRESH_IDLE
 from voiceagent.gateway.passing import watch
-from voiceagent.web.tokens import AccessTokens
+from voiceagent.web.jwt import LEEWAY_S
+from voiceagent.web.tokens import ACCESS_LIFE_S, AccessTokens
 
 PASSWORD = "kangaroo under my piano"
 PATH = "/v1/realtime?model=m"
@@ -48,7 +50,7 @@ def bearer(tokens: dict[str, Any]) -> dict[str, str]:
 async def ended(socket: aiohttp.ClientWebSocketResponse) -> tuple[int | None, str]:
     """The close code of the socket and the code of the error event before it; fails when it stays open."""
     code = ""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(ANSWER_S):
         async for message in socket:
             event = json.loads(message.data)
             code = event["error"]["code"] if event.get("type") == "error" else code
@@ -67,7 +69,7 @@ async def test_an_open_socket_ends_with_its_key(rig: Rig) -> None:
         async with rig.client.delete(f"/api/v1/keys/{key.key_id}", headers=owner) as answer:
             assert answer.status == 204
         assert await ended(socket) == (4401, "bad_api_key")
-    await asyncio.wait_for(rig.probe.socket_closed.wait(), 5)
+    await asyncio.wait_for(rig.probe.socket_closed.wait(), ANSWER_S)
 
 
 async def test_an_open_socket_ends_when_the_key_is_revoked_in_another_process(rig: Rig) -> None:
@@ -104,12 +106,15 @@ async def test_open_sockets_end_with_the_person_the_session_and_the_role(rig: Ri
 
 async def test_an_open_socket_ends_with_its_token(rig: Rig) -> None:
     user = await rig.user("ten_a", "operator")
-    access = AccessTokens(rig.access_keys)
-    now = datetime.now(UTC).timestamp()
-    access._tokens._clock = HandClock(now - 928)  # type: ignore[assignment] # it ends, leeway included, in 2 s
-    token = access.issue(Principal("ten_a", user.user_id, frozenset({"talk"}), "user"), await rig.session(user))
+    token = AccessTokens(rig.access_keys).issue(
+        Principal("ten_a", user.user_id, frozenset({"talk"}), "user"), await rig.session(user)
+    )
     async with rig.client.ws_connect(PATH, headers={"Authorization": f"Bearer {token}"}) as socket:
         await socket.receive_json()
+        rig.app.state.gateway.identities._clock = Ahead(ACCESS_LIFE_S + LEEWAY_S - 300)
+        async with rig.client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"}) as answer:
+            assert answer.status == 200, "it has some minutes left"
+        rig.app.state.gateway.identities._clock = Ahead(ACCESS_LIFE_S + LEEWAY_S + 1)
         assert await ended(socket) == (4401, "token_expired")
 
 

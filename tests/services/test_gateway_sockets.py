@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 from tests.support.gateway_rig import Rig, gateway_rig
+from tests.support.patience import ANSWER_S
 
 from voiceagent.kit.errors import InvalidInput, NotFound, Problem, Unauthenticated, Unavailable
 from voiceagent.web import protocols
@@ -42,7 +43,7 @@ async def test_a_raw_handshake_without_credentials_gets_401_and_the_openai_body(
         b"GET /v1/realtime HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(ANSWER_S):
         answer = await reader.read()
     assert answer.startswith(b"HTTP/1.1 401")
     assert b'"code": "missing_credentials"' in answer
@@ -60,7 +61,7 @@ async def test_a_browser_key_opens_and_does_not_reach_the_service(rig: Rig) -> N
 
 async def test_messages_pass_unchanged_both_ways_up_to_15_mebibytes(rig: Rig) -> None:
     _, headers = await rig.key()
-    async with rig.client.ws_connect(PATH, headers=headers, max_msg_size=0) as socket, asyncio.timeout(20):
+    async with rig.client.ws_connect(PATH, headers=headers, max_msg_size=0) as socket, asyncio.timeout(ANSWER_S):
         await socket.receive_json()
         for text in ("", "é\U0001f600", "x" * (15 * 1024 * 1024)):
             await socket.send_str(text)
@@ -80,7 +81,7 @@ async def test_close_codes_pass_both_ways(rig: Rig) -> None:
     async with rig.client.ws_connect(PATH, headers=headers) as socket:
         await socket.receive_json()
         await socket.close(code=4001)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(ANSWER_S):
         await rig.probe.socket_closed.wait()
     assert rig.probe.close_code == 4001
 
@@ -92,7 +93,7 @@ async def test_a_caller_who_vanishes_ends_the_session_at_the_service(rig: Rig) -
     connection = socket._response.connection
     assert connection is not None and connection.transport is not None
     connection.transport.abort()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(ANSWER_S):
         await rig.probe.socket_closed.wait()
 
 
@@ -101,7 +102,7 @@ async def test_a_service_that_stops_closes_with_a_code_on_which_clients_come_bac
     async with rig.client.ws_connect(PATH, headers=headers) as socket:
         await socket.receive_json()
         stopping = asyncio.create_task(rig.services.stop())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(ANSWER_S):
             message = await socket.receive()
         assert message.type is aiohttp.WSMsgType.CLOSE
         assert message.data in (1012, 1013)
@@ -154,11 +155,11 @@ async def test_a_caller_who_never_reads_is_bounded_and_then_dropped(rig: Rig, mo
     connection = socket._response.connection
     assert connection is not None and connection.transport is not None
     connection.transport.pause_reading()  # type: ignore[attr-defined]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(ANSWER_S):
         await rig.probe.socket_closed.wait()
     assert 0 < rig.probe.sent_messages < 600, "of 4,000 messages of 64 KiB only what kernel and buffers hold"
     links = rig.app.state.gateway.links
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(ANSWER_S):
         while links.to("voice").all[0].outstanding:
             await asyncio.sleep(0.01)
 

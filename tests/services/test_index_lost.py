@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.documents_kit import COLLEAGUE, OWNER, DocumentsKit, documents_kit, parts_in
+from tests.support.patience import ANSWER_S
 from tests.support.servers import WEAVIATE_KEY, weaviate_server
 
 from voiceagent.adapters.vectors.weaviate import WeaviateVectors
@@ -53,7 +54,7 @@ async def found(kit: DocumentsKit) -> dict[str, list[str]]:
     return {
         f"{question} {who.subject}": [
             one.chunk.chunk_id
-            for one in await kit.service.search(who, SearchQuery(question, deadline_s=10.0, limit=10))
+            for one in await kit.service.search(who, SearchQuery(question, deadline_s=ANSWER_S, limit=10))
         ]
         for question in QUESTIONS
         for who in (OWNER, COLLEAGUE)
@@ -110,11 +111,13 @@ async def test_what_is_written_after_a_loss_is_there_in_the_next_process(tmp_pat
     """Not in the removed file, which the process still holds open."""
     async with documents_kit(tmp_path) as kit:
         await kit.ready("a.txt", "Annual leave is twenty days.")
-        await kit.service.search(OWNER, SearchQuery("leave", deadline_s=5.0))
+        await kit.service.search(OWNER, SearchQuery("leave", deadline_s=ANSWER_S))
         shutil.rmtree(tmp_path / "vectors")
         await kit.ready("b.txt", "Travel days count half.")
     parts = parts_in(tmp_path)
-    names = {one.title for one in await DocumentService(parts).search(OWNER, SearchQuery("travel", deadline_s=5.0))}
+    names = {
+        one.title for one in await DocumentService(parts).search(OWNER, SearchQuery("travel", deadline_s=ANSWER_S))
+    }
     assert names == {"b"}
     await parts.vectors.close()
     await parts.store.close()

@@ -17,6 +17,8 @@ from voiceagent.adapters.llm.scripted import ECHO, ScriptedLlm
 from voiceagent.adapters.store.sql import SqlStore, open_store
 from voiceagent.adapters.stt.openai import open_stt
 from voiceagent.adapters.tts.openai import open_tts
+from voiceagent.apps.routing.follow import rules
+from voiceagent.apps.settings import Settings
 from voiceagent.domain.audit import AuditQuery
 from voiceagent.domain.identity import ROLES, Principal, Tenant
 from voiceagent.domain.provider import Provider
@@ -67,7 +69,7 @@ async def server() -> AsyncIterator[ChatServer]:
 @pytest.fixture
 async def http(store: SqlStore) -> AsyncIterator[httpx.AsyncClient]:
     router = Router({"built-in": ScriptedLlm([ECHO])}, ledger=Ledger(store, SystemClock()))
-    registry = Registry({"llm": router}, store, open_model, Rules(ALLOWED))
+    registry = Registry({"llm": router}, store, open_model, Rules(ALLOWED, schemes=rules(Settings()).schemes))
     engine = EngineService(EngineParts(store, router, providers=registry))
     app = create_engine(engine, auth=authenticate)
     transport = httpx.ASGITransport(app=app)
@@ -151,6 +153,9 @@ async def test_a_key_stays_with_its_host_and_goes_nowhere_else(http: httpx.Async
 @pytest.mark.parametrize(
     ("change", "status", "code"),
     [
+        ({"url": "https://models.example/v1?model=m"}, 400, "unknown_scheme"),
+        ({"url": "openapi+https://models.example/v1?model=m"}, 400, "unknown_scheme"),
+        ({"kind": "tts", "roles": [], "url": "azure+https://h.example/v1?model=m"}, 400, "unknown_scheme"),
         ({"url": "openai+https://10.0.0.1/v1?model=m"}, 400, "address_refused"),
         ({"url": "openai+https://169.254.169.254/v1?model=m"}, 400, "address_refused"),
         ({"url": "openai+http://models.example/v1?model=m"}, 400, "address_refused"),
@@ -180,6 +185,13 @@ async def test_a_provider_that_may_not_be_is_refused(
     answer = await http.post("/api/v1/providers", json=new(server) | change)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert [one["name"] for one in (await http.get("/api/v1/providers")).json()["providers"]] == ["built-in"]
+
+
+async def test_the_schemes_that_there_are_are_told(http: httpx.AsyncClient, server: ChatServer) -> None:
+    answer = await http.post("/api/v1/providers", json=new(server) | {"url": "https://models.example/v1?model=m"})
+    told = answer.json()["detail"]
+    assert "openai+https://" in told and "azure+https://" in told
+    assert "llamacpp" not in told and "scripted" not in told, "those of this machine are the operator's"
 
 
 @pytest.mark.parametrize("kind", ["stt", "tts", "embed"])

@@ -13,6 +13,7 @@ import httpx2 as httpx
 import pytest
 from starlette.requests import HTTPConnection
 from tests.support.documents_kit import COLLEAGUE, OWNER, STRANGER, DocumentsKit, documents_kit
+from tests.support.patience import ANSWER_S
 
 from voiceagent.apps.privacy import masked
 from voiceagent.documents.parts import DocumentParts
@@ -218,6 +219,6 @@ async def test_what_is_indexed_and_quoted_has_masks_where_that_is_wanted(tmp_pat
         text = "# Letter of anna@example.com\n\nThe parcel of anna@example.com came back with card 4111 1111 1111 1111."
         document = await kit.ready("letter.md", text)
         assert document.title == "Letter of anna@example.com"
-        (passage,) = await kit.service.search(OWNER, SearchQuery("parcel", limit=5, deadline_s=5.0))
+        (passage,) = await kit.service.search(OWNER, SearchQuery("parcel", limit=5, deadline_s=ANSWER_S))
         assert (passage.title, passage.chunk.heading) == ("Letter of [email]", "Letter of [email]")
         assert "[card]" in passage.chunk.text and "anna" not in passage.chunk.text

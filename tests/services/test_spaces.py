@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.documents_kit import OWNER, DocumentsKit, documents_kit, parts_in
+from tests.support.patience import ANSWER_S
 
 from voiceagent.adapters.embed.hashed import HashedEmbedder
 from voiceagent.documents.parts import DocumentParts, text_blob
@@ -48,7 +49,7 @@ async def searched(kit: DocumentsKit, monkeypatch: pytest.MonkeyPatch) -> tuple[
 
     with monkeypatch.context() as patch:
         patch.setattr(kit.parts.vectors, "search", spy)
-        found = await kit.service.search(OWNER, SearchQuery("annual leave", deadline_s=5.0, limit=10))
+        found = await kit.service.search(OWNER, SearchQuery("annual leave", deadline_s=ANSWER_S, limit=10))
     return seen[0], len({one.chunk.document_id for one in found})
 
 
@@ -84,7 +85,7 @@ async def test_the_indexes_are_open_before_the_first_caller(tmp_path: Path, monk
     await warm(parts)
     loads: list[object] = []
     monkeypatch.setattr("voiceagent.adapters.vectors.local_index.VectorMatrix", lambda *told: loads.append(told))
-    found = await DocumentService(parts).search(OWNER, SearchQuery("annual leave", deadline_s=5.0))
+    found = await DocumentService(parts).search(OWNER, SearchQuery("annual leave", deadline_s=ANSWER_S))
     assert found and not loads
     await parts.store.close()
     await warm(parts)  # the store is away: nothing but a line in the log

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from tests.support.asgi_socket import AsgiSocket, Refused
+from tests.support.patience import ANSWER_S
 from tests.support.voice_fakes import TALKER, FakeEngine, FakeSession, FakeStt, FakeTts, Sessions, authenticate
 
 from voiceagent.domain.conversation import TurnTimings
@@ -51,7 +52,7 @@ async def until(socket: AsgiSocket, kind: str) -> dict[str, Any]:
 
 
 async def eventually(happened: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(ANSWER_S):
         while not happened():
             await asyncio.sleep(0)
 
@@ -335,7 +336,7 @@ async def test_a_caller_who_waits_is_told_that_the_call_lives_until_it_has_its_a
         await socket.receive()
         (session,) = sessions.opened
         session.owes = True
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(ANSWER_S):
             for _ in range(2):
                 assert (await socket.receive())["type"] == "voiceagent.working"
         session.owes = False

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.support.documents_kit import OWNER, DocumentsKit, documents_kit
+from tests.support.patience import ANSWER_S
 
 from voiceagent.documents.jobs import numbers
 from voiceagent.documents.jobs.lanes import Lanes
@@ -44,7 +45,7 @@ def reading(kit: DocumentsKit, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event
 async def stopped(worker: DocumentWorker, begun: asyncio.Event) -> None:
     """Run a worker until it reads, then stop it as a drain does."""
     running = asyncio.create_task(worker.run())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(ANSWER_S):
         await begun.wait()
     running.cancel()
     await asyncio.wait({running})
@@ -81,7 +82,7 @@ async def test_the_metrics_tell_what_is_open_and_how_jobs_ended(kit: DocumentsKi
     for name in ("a.txt", "b.txt"):
         await kit.add(name, f"This is {name}.")
     counting = asyncio.create_task(numbers.counting(kit.parts.store.queue, (INGEST,)))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(ANSWER_S):
         while f'voiceagent_documents_open_jobs{{kind="{INGEST}"}} 2.0'.encode() not in exposition():
             await asyncio.sleep(0.02)
     counting.cancel()

@@ -106,7 +106,7 @@ def forged_tokens(keys: TokenKeys, purpose: dict[str, Any], typ: str) -> dict[st
         forged[f"{name} null"] = made(body=claims | {name: None})
         forged[f"{name} empty"] = made(body=claims | {name: [] if name == "aud" else ""})
     changes: dict[str, dict[str, Any]] = {
-        "expired": {"iat": now_s - 1000, "exp": now_s - 31}, "future": {"iat": now_s + 40, "exp": now_s + 600},
+        "expired": {"iat": now_s - 1000, "exp": now_s - 31}, "future": {"iat": now_s + 3_600, "exp": now_s + 3_840},
         "too long": {"exp": now_s + 901}, "negative": {"exp": now_s - 900, "iat": now_s}, "float": {"exp": now_s + 1.5},
         "text": {"exp": str(now_s + 9)}, "true": {"exp": True}, "huge": {"exp": 10**30}, "aud list": {"aud": [claims["aud"]]},
         "aud elsewhere": {"aud": "dashboard"}, "iss": {"iss": "evil"}, "scope unknown": {"scp": ["root"]},

@@ -43,6 +43,16 @@ ORIGINS = ("https://console.example",)
 TALK = Depends(require("talk"))
 
 
+class Ahead(SystemClock):
+    """The time of day so many seconds from now."""
+
+    def __init__(self, seconds: float) -> None:
+        self._by = timedelta(seconds=seconds)
+
+    def now(self) -> datetime:
+        return super().now() + self._by
+
+
 @dataclass
 class Probe:
     """What the service saw, and knobs that tests turn."""

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import time
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from aiohttp import web
 from joserfc import jws
@@ -46,6 +46,11 @@ class Provider:
         code = random_token(8)
         self.codes[code] = query
         return {"code": code, "state": query["state"]}
+
+    async def page(self, request: web.Request) -> web.Response:
+        """Where browsers come: nothing is asked, and they go back at once."""
+        back = self.approve(str(request.url))
+        raise web.HTTPSeeOther(f"{request.query['redirect_uri']}?{urlencode(back)}")
 
     async def metadata(self, request: web.Request) -> web.StreamResponse:
         told = self.issuer_told or self.issuer
@@ -99,6 +104,7 @@ async def oidc_provider() -> AsyncIterator[Provider]:
     provider = Provider()
     app = web.Application()
     app.router.add_get("/.well-known/openid-configuration", provider.metadata)
+    app.router.add_get("/authorization_endpoint", provider.page)
     app.router.add_get("/jwks_uri", provider.keys)
     app.router.add_post("/token_endpoint", provider.token)
     runner = web.AppRunner(app)

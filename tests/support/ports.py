@@ -21,12 +21,24 @@ def free_ports(count: int) -> list[int]:
     return [_draw() for _ in range(count)]
 
 
+def free_pair() -> int:
+    """The first of two ports of that kind that follow each other."""
+    while not _take(1 + (first := _draw())):
+        pass
+    return first
+
+
 def _draw() -> int:
-    while True:
-        port = random.randrange(_LOWEST, _HIGHEST)
-        if port not in _drawn and _is_ours(port) and _is_free(port):
-            _drawn.add(port)
-            return port
+    while not _take(port := random.randrange(_LOWEST, _HIGHEST)):
+        pass
+    return port
+
+
+def _take(port: int) -> bool:
+    if port in _drawn or not _is_ours(port) or not _is_free(port):
+        return False
+    _drawn.add(port)
+    return True
 
 
 def _is_ours(port: int) -> bool:

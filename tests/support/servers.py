@@ -21,7 +21,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from tests.support.ports import free_ports
+from tests.support.ports import free_pair, free_ports
 
 _CACHE = Path(__file__).parents[2] / ".cache" / "bin"
 READY_S = 120.0
@@ -252,7 +252,7 @@ def weaviate_server() -> Iterator[str]:
     """A Weaviate: weaviate://127.0.0.1:PORT?grpc=PORT, its API key is WEAVIATE_KEY."""
     program = binary("weaviate")
     port, grpc, raft, raft_rpc = free_ports(4)
-    gossip = _free_pair()
+    gossip = free_pair()
     with tempfile.TemporaryDirectory(prefix="va-weaviate-", ignore_cleanup_errors=True) as folder:
         env = {
             "PERSISTENCE_DATA_PATH": f"{folder}/data",
@@ -286,12 +286,3 @@ def weaviate_url() -> Iterator[str]:
     """One Weaviate for the session."""
     with weaviate_server() as url:
         yield url
-
-
-def _free_pair() -> int:
-    """A free port whose successor is free too."""
-    while True:
-        (port,) = free_ports(1)
-        with closing(socket.socket()) as successor, suppress(OSError):
-            successor.bind(("127.0.0.1", port + 1))
-            return port

@@ -9,6 +9,7 @@ from voiceagent.apps import dashboard, documents, engine, gateway, voice
 from voiceagent.apps.custody.anchoring import start_anchoring
 from voiceagent.apps.custody.rights import start_rights
 from voiceagent.apps.parts import Parts
+from voiceagent.apps.routing.speech import RoutedSpeech
 from voiceagent.apps.run import Process
 from voiceagent.web.serve import Listener
 
@@ -24,7 +25,7 @@ async def _compose(parts: Parts) -> Sequence[Listener]:
     """In the order in which they stop: the doors first, what they lead to last."""
     rights = await start_rights(parts)
     knowing = documents.service(parts)
-    thinking = engine.service(parts, knowing)
+    thinking = engine.service(parts, knowing, RoutedSpeech(parts.stt, parts.tts))
     await engine.warm(parts, thinking)
     documents.start_worker(parts)
     await start_anchoring(parts)

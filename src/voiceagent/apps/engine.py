@@ -19,14 +19,15 @@ from voiceagent.engine.retrieve import RetrievalBudget
 from voiceagent.engine.server import create_engine
 from voiceagent.engine.tools.rounds import ToolParts
 from voiceagent.ports.services import Documents
+from voiceagent.ports.speech import SpeechProviders
 from voiceagent.web.serve import Listener
 from voiceagent.web.tokens import ServiceAuthenticator, ServiceTokens
 
 PORTS = ("store", "llm", "bus", "embed", "cache", "tools")
 
 
-def service(parts: Parts, documents: Documents) -> EngineService:
-    """The engine itself."""
+def service(parts: Parts, documents: Documents, speech: SpeechProviders | None = None) -> EngineService:
+    """The engine itself. speech: that of this process, if it speaks."""
     router, providers = routing(parts)
     return EngineService(
         EngineParts(
@@ -42,6 +43,7 @@ def service(parts: Parts, documents: Documents) -> EngineService:
             names=subject_names(parts.settings),
             tools=ToolParts(parts.tools, parts.cache, parts.store, parts.clock) if parts.tools else None,
             providers=providers,
+            speech=speech,
         )
     )
 

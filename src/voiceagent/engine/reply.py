@@ -34,6 +34,7 @@ from voiceagent.ports.bus import Bus
 from voiceagent.ports.embed import Embedder
 from voiceagent.ports.llm import ChatDone, TextDelta, ToolCallDelta
 from voiceagent.ports.services import Documents, OpenedConversation
+from voiceagent.ports.speech import SpeechProviders
 from voiceagent.ports.store import Store
 
 _log = structlog.get_logger(__name__)
@@ -49,7 +50,7 @@ class EngineParts:
     sentences, None to go by words alone.  pseudonyms: turns go through it before they are stored, None to store them as they are.
 
     names: the erased begin no conversation.  tools: what agents may use, None for none.
-    providers: changes those of `router`, None when they are fixed.
+    providers: changes those of `router`, None when they are fixed.  speech: knows which voices there are; None where another process speaks.
     """
 
     store: Store
@@ -64,6 +65,7 @@ class EngineParts:
     names: SubjectNames | None = None
     providers: Registry | None = None
     tools: ToolParts | None = None
+    speech: SpeechProviders | None = None
 
     @property
     def offered(self) -> tuple[Tool, ...]:

@@ -11,12 +11,16 @@ from voiceagent.domain.audio import Speech
 
 @dataclass(frozen=True, slots=True)
 class TtsCapabilities:
-    """The model's name, its rate in Hz, the names of its voices (first is the default), its BCP-47 languages."""
+    """The model's name, its rate in Hz, the names of its voices (first is the default), its BCP-47 languages.
+
+    others: it may have voices besides those, as a server elsewhere whose list nobody has.
+    """
 
     model: str
     rate_hz: int
     voices: tuple[str, ...]
     languages: tuple[str, ...]
+    others: bool = False
 
 
 class TextToSpeech(Protocol):

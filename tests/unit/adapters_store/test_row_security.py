@@ -180,7 +180,10 @@ async def test_connections_that_died_while_idle_are_replaced(postgresql_url: str
     await store.close()
 
 
-async def test_a_full_pool_is_unavailable_and_serves_again(postgresql_url: str) -> None:
+async def test_a_full_pool_is_unavailable_and_serves_again(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voiceagent.adapters.store.postgresql.POOL_WAIT_S", 0.2)
     store = open_store(fresh_database(postgresql_url, new_id("pool")))
     await store.migrate()
     units = [store.begin("ten_a") for _ in range(10)]
@@ -196,7 +199,9 @@ async def test_a_full_pool_is_unavailable_and_serves_again(postgresql_url: str) 
     await store.close()
 
 
-async def test_a_server_that_stands_still_is_unavailable_within_a_bound() -> None:
+async def test_a_server_that_stands_still_is_unavailable_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    for bound in ("CONNECT_S", "COMMAND_S"):
+        monkeypatch.setattr(f"voiceagent.adapters.store.postgresql.{bound}", 5.0)
     with postgresql_server() as url:
         store = open_store(url)
         await store.migrate()
@@ -227,7 +232,7 @@ async def test_a_claim_takes_one_job_alone_however_the_server_plans_it(postgresq
     psql(url, "ANALYZE jobs")  # small, and most of it done: nested loops look cheap now
     try:
         for count in range(1, 11):
-            assert await store.queue.claim(("ingest",), worker="w", lease_s=60) is not None
+            assert await store.queue.claim(("ingest",), worker="w", lease_s=600) is not None
             assert psql(url, "SELECT count(*) FROM jobs WHERE state = 'running'") == str(count)
     finally:
         await store.close()

@@ -117,6 +117,8 @@ READING = (
     "privacy replay",
     "privacy forget-old",
     "keys revoke key_1",
+    "keys rotate-signing",
+    "events revive 1764000000000-0",
     "users reset ann@example.com",
     "backup create",
     "encryption rotate",

@@ -49,7 +49,8 @@ class RoutedTts:
         if len(seats) == 1 and first.rate_hz == self._rate_hz:
             return first
         voices = dict.fromkeys(first.voices + tuple(name for seat in seats for name in seat.part.capabilities.voices))
-        return replace(first, rate_hz=self._rate_hz, voices=tuple(voices))
+        others = any(seat.part.capabilities.others for seat in seats)
+        return replace(first, rate_hz=self._rate_hz, voices=tuple(voices), others=others)
 
     async def synthesize(self, text: str, *, voice: str = "", speed: float = 1.0) -> Pieces:
         """As ports.tts; raises RateLimited, too, while every provider has asked us to wait."""

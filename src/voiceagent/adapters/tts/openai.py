@@ -44,7 +44,7 @@ class OpenAiTts:
         self._outbound = outbound
         self._server = server
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._capabilities = TtsCapabilities(server.model, server.rate_hz, server.voices, ())
+        self._capabilities = TtsCapabilities(server.model, server.rate_hz, server.voices, (), others=True)
         self._http: aiohttp.ClientSession | None = None
         self._closed = False
 

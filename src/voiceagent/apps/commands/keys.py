@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
-from voiceagent.apps.commands.outcome import listing, out, plain, print_json
-from voiceagent.apps.commands.stores import local_deed, with_store
+from voiceagent.apps.commands.outcome import listing, out, plain, print_json, run
+from voiceagent.apps.commands.stores import check_installed, local_deed, with_store
 from voiceagent.apps.keyring import ROTATION_LEAD_S, rotate
 from voiceagent.domain.identity import DEFAULT_TENANT_ID, SCOPES, ApiKey, User
 from voiceagent.gateway.identity.keys import KeyOrder, new_key
@@ -149,7 +149,9 @@ def rotate_signing(
     config: ConfigOption = None, sets: SetOption = None, data_dir: DataDirOption = None, as_json: JsonOption = False
 ) -> None:
     """Draw a new key for access tokens. A running gateway takes it over without a refused call; nobody has to sign in again."""
-    new = rotate(settled(loaded(config, sets, data_dir).settings), SystemClock().now().timestamp())
+    settings = settled(loaded(config, sets, data_dir).settings)
+    run(check_installed(settings))
+    new = rotate(settings, SystemClock().now().timestamp())
     if as_json:
         print_json({"signs_from_s": new.signs_from_s})
     else:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from voiceagent.adapters.providers.pool import Pool
-from voiceagent.apps.build import opened
+from voiceagent.apps.build import ADAPTERS, opened
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.privacy import private_part
 from voiceagent.apps.routing.pair import ROUTED, pair
 from voiceagent.apps.settings import Settings
-from voiceagent.domain.provider import Budget, Kind, Provider, provider_of
+from voiceagent.domain.provider import KINDS, Budget, Kind, Provider, provider_of
 from voiceagent.engine.routing.ledger import Ledger
 from voiceagent.engine.routing.registry import OpenPart, Registry, Rules, Target
 from voiceagent.kit.calls.outbound import Outbound
@@ -49,7 +49,8 @@ def ledger(parts: Parts) -> Ledger:
 
 def rules(settings: Settings) -> Rules:
     """What a provider added at run time may be."""
-    return Rules(Outbound(settings.routing.allowed_hosts), settings.routing.local_models)
+    schemes = {kind: tuple(one for one in sorted(ADAPTERS[kind]) if one != "scripted") for kind in KINDS}
+    return Rules(Outbound(settings.routing.allowed_hosts), settings.routing.local_models, schemes)
 
 
 def opener(parts: Parts) -> OpenPart:

@@ -14,8 +14,9 @@ from voiceagent.domain.provider import Asker
 from voiceagent.domain.tool import Tool
 from voiceagent.engine.conversations import agent_of
 from voiceagent.engine.reply import EngineService
-from voiceagent.kit.errors import InvalidInput, NotFound
+from voiceagent.kit.errors import InvalidInput, NotFound, Unavailable
 from voiceagent.kit.ids import new_id
+from voiceagent.ports.speech import SpeechProviders
 from voiceagent.ports.store import UnitOfWork
 from voiceagent.web.app import Router
 from voiceagent.web.auth import require
@@ -134,12 +135,26 @@ async def _refuse_unknown_collections(work: UnitOfWork, agent: Agent) -> None:
                 raise InvalidInput("unknown_collection", message, param="collection_ids") from error
 
 
-def _agent(engine: EngineService, caller: Principal, agent_id: str, settings: AgentSettings) -> Agent:
-    """The agent to store. Raises InvalidInput `unknown_model` or `unknown_tool`."""
+def _refuse_unknown_voice(speech: SpeechProviders | None, asker: Asker, voice: str) -> None:
+    """Raises InvalidInput `unknown_voice`: every call of the agent would fail. Only where it is known which voices there are."""
+    if not voice or speech is None:
+        return
     try:
-        engine.parts.router.resolve(settings.model, Asker(caller.tenant_id, agent_id, settings.language))
+        known = speech.voice(asker).capabilities
+    except Unavailable:  # nobody speaks for this agent at the moment
+        return
+    if voice not in known.voices and not known.others:
+        raise InvalidInput("unknown_voice", f"there is no such voice; known: {', '.join(known.voices)}", param="voice")
+
+
+def _agent(engine: EngineService, caller: Principal, agent_id: str, settings: AgentSettings) -> Agent:
+    """The agent to store. Raises InvalidInput `unknown_model`, `unknown_voice` or `unknown_tool`."""
+    asker = Asker(caller.tenant_id, agent_id, settings.language)
+    try:
+        engine.parts.router.resolve(settings.model, asker)
     except NotFound as error:
         raise InvalidInput("unknown_model", "there is no model of that name", param="model") from error
+    _refuse_unknown_voice(engine.parts.speech, asker, settings.voice)
     if not set(settings.tools) <= {tool.name for tool in engine.parts.offered}:
         raise InvalidInput("unknown_tool", "there is no tool of that name", param="tools")
     given = settings.model_dump() | {"collection_ids": tuple(settings.collection_ids), "tools": tuple(settings.tools)}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import structlog
 
 from voiceagent.domain.conversation import Message
 from voiceagent.domain.identity import DEFAULT_TENANT_ID
-from voiceagent.domain.provider import Kind, Provider
+from voiceagent.domain.provider import LOCAL_SCHEMES, Kind, Provider
 from voiceagent.engine.routing.trials import first_result
 from voiceagent.kit.calls.outbound import Outbound
 from voiceagent.kit.errors import Conflict, InvalidInput, Misconfigured, NotFound, Problem
@@ -38,14 +39,21 @@ _SECRETS = ("key_env=", "key_file=")
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a provider added at run time may be. local_models: files of this machine may be named."""
+    """What a provider added at run time may be. local_models: files of this machine may be named.
+
+    schemes: with which a URL may begin, by kind; a kind that is not there takes any.
+    """
 
     outbound: Outbound
     local_models: bool = False
+    schemes: Mapping[Kind, tuple[str, ...]] = field(default_factory=dict)
 
 
 def check_provider(provider: Provider, rules: Rules) -> Provider:
-    """The provider itself. Raises InvalidInput `bad_provider` or `address_refused`: its writer may choose a server, not read this machine."""
+    """The provider itself.
+
+    Raises InvalidInput `bad_provider`, `unknown_scheme` or `address_refused`: its writer may choose a server, not read this machine.
+    """
     if any(secret in provider.url for secret in _SECRETS):
         raise InvalidInput(
             "bad_provider", "give the key apart; key files and variables are the operator's", param="url"
@@ -54,6 +62,11 @@ def check_provider(provider: Provider, rules: Rules) -> Provider:
         raise InvalidInput(
             "bad_provider", "local models are named in the settings; see routing.local_models", param="url"
         )
+    known = rules.schemes.get(provider.kind)
+    if known is not None and urlsplit(provider.url).scheme not in known:
+        offered = ", ".join(f"{one}://" for one in known if rules.local_models or one not in LOCAL_SCHEMES)
+        message = f"a provider of kind {provider.kind} begins with one of {offered}"
+        raise InvalidInput("unknown_scheme", message, param="url")
     if not provider.local:
         rules.outbound.check(provider.url)
     return provider

@@ -10,7 +10,7 @@ import typer
 from voiceagent.apps.build import opened
 from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOption, SetOption, loaded, settled
 from voiceagent.apps.commands.outcome import listing, out, plain, print_json, run
-from voiceagent.apps.commands.stores import with_store
+from voiceagent.apps.commands.stores import check_installed, with_store
 from voiceagent.apps.events.courier import NOTICES
 from voiceagent.apps.settings import Settings
 from voiceagent.ports.eventlog import Delivery, EventLog
@@ -71,6 +71,7 @@ def revive(
 
 def _with_log(settings: Settings, use: Callable[[EventLog], Awaitable[T]]) -> T:
     async def work() -> T:
+        await check_installed(settings)
         log: EventLog = await opened("eventlog", settings.url("bus"))
         try:
             return await use(log)
