@@ -1,12 +1,13 @@
 """Planted personal data, secrets and words through every door of a running platform while its servers fail: where else do they come out?
 
-    python -m bench.security.planted [--open] [--work DIR]
+    python -m bench.security.planted [--open] [--lines 1000000 [--load-s 3600]] [--work DIR]
 
 Starts the platform with PostgreSQL and Redis behind relays that fail on request, and with language model, embeddings and reranking at a server
 elsewhere that keeps what it is sent, and quotes it in its errors. In each cell one fault happens while fresh values go through every door. Then
 looked through: logs at level `debug`, metrics, every refusal, the audit log, what the server elsewhere was sent, stored turns, the export of the
 person, what the index holds, the logs of recordings. Figures are found however they are parted. Ends with 1 when one is where it must not be.
 --open: nothing is redacted; the search then has to find values, or it cannot find any.
+--lines: in each cell the values of before go through the doors again and again, until the log has so many lines in all, or the time of --load-s is over.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import itertools
 import sys
 import tempfile
 from collections import Counter
@@ -26,6 +28,7 @@ from tests.support.servers import postgresql_at, redis_server
 
 from bench.faults.relay import Relay
 from bench.security.planted_doors import SCRAPE_TOKEN, Doors, collected, spoken_lines
+from bench.security.planted_load import Load, Log, blocks, scanned
 from bench.security.planted_server import MODES, Elsewhere
 from bench.security.planted_values import Planted
 from bench.security.stage import SCRIPTED, Stage, stage
@@ -65,32 +68,52 @@ async def run(folder: Path, options: argparse.Namespace) -> bool:
             told = settings(base, lines, relays, folder) | ({"PRIVACY__REDACT": ""} if options.open else {})
             with contextlib.ExitStack() as stack:
                 on = await asyncio.to_thread(stack.enter_context, stage(folder, told, {"FAR_KEY": planted.secret()}))
-                found = await attacked(on, planted, elsewhere, relays, told)
+                found = await attacked(on, planted, elsewhere, relays, told, options)
                 await asyncio.to_thread(stack.close)
         for one in relays.values():
             await one.close()
-    found["logs"] = on.log.read_text(errors="replace")
-    return judged(planted, found, on, is_open=options.open)
+    return judged(planted, found, on, options)
 
 
 async def attacked(
-    on: Stage, planted: Planted, elsewhere: Elsewhere, relays: dict[str, Relay], told: dict[str, str]
+    on: Stage,
+    planted: Planted,
+    elsewhere: Elsewhere,
+    relays: dict[str, Relay],
+    told: dict[str, str],
+    options: argparse.Namespace,
 ) -> dict[str, str]:
+    log, told_by_load = Log(on.log), ""
     async with Doors.opened(on, planted, told) as doors:
         await doors.all()  # with nothing amiss: that the doors are open is checked
         doors.strict = False
-        for part, fault, mode in CELLS:
+        load = Load(doors, planted, log, left_s=options.load_s)
+        for number, (part, fault, mode) in enumerate(CELLS, start=1):
             elsewhere.mode = mode
             if part:
                 await relays[part].fail(fault)
             before = len(doors.refusals)
             await doors.all()
+            calls, refused = load.calls, load.refused
+            if options.lines:
+                await load.until(options.lines * number // len(CELLS), options.load_s / len(CELLS))
             if part:
                 await relays[part].heal()
             elsewhere.mode = "good"
-            print(f"    {part or 'models':10} {fault or mode:12} {len(doors.refusals) - before} refusals", flush=True)
+            print(
+                f"    {part or 'models':10} {fault or mode:12} {len(doors.refusals) - before} refusals, load: {load.calls - calls} calls,"
+                f" {load.refused - refused} refused; {log.count()} lines of log",
+                flush=True,
+            )
             await healed(on)
+        if options.lines:
+            await load.until(options.lines, options.load_s)
+            print(
+                f"    load: {load.calls} calls, {load.refused} refused, {load.unanswered} unanswered, {len(load.leaked)} values told"
+            )
+            told_by_load = "\n".join(one.text for one in load.leaked)
         found = await collected(doors)
+    found["errors"] += f"\n{told_by_load}"
     return found | {"models elsewhere": elsewhere.text()}
 
 
@@ -104,20 +127,34 @@ async def healed(on: Stage) -> None:
             await asyncio.sleep(0.2)
 
 
-def judged(planted: Planted, found: dict[str, str], on: Stage, *, is_open: bool) -> bool:
+def judged(planted: Planted, found: dict[str, str], on: Stage, options: argparse.Namespace) -> bool:
+    """Whether it is as it must be; with --open, whether anything was found."""
     print(f"planted: {planted.count()} values: {dict(Counter(one.kind for one in planted.values))}")
     good = True
     for place, classes in FORBIDDEN.items():
-        text = found.get(place, "")
-        there = [one for one in planted.found(text) if one.what in classes]
-        words = sum(one.what == "words" for one in planted.found(text))
-        good = good and not there and bool(text)
-        print(f"    {place:20} {len(text):>9} characters, {words:>3} planted words, found: {len(there)}")
+        texts = blocks(on.log) if place == "logs" else [found.get(place, "")]
+        characters, lines, tracebacks, seen = scanned(planted, texts)
+        there = [one for one in seen if one.what in classes]
+        words = sum(one.what == "words" for one in seen)
+        good = good and not there and bool(characters)
+        print(f"    {place:20} {characters:>9} characters, {words:>3} planted words, found: {len(there)}")
         for one in there[:20]:
-            print(f"        {one.kind} of {one.door}: {planted.context(text, one)}")
-    tracebacks = found["logs"].count("Traceback (most recent call last)")
-    print(f"    {found['logs'].count(chr(10))} lines of log, {tracebacks} raw tracebacks")
-    return (not good) if is_open else good and not tracebacks
+            print(f"        {one.kind} of {one.door}: {seen[one]}")
+        if place == "logs":
+            print(f"    {lines} lines of log of {options.lines} wanted, {tracebacks} raw tracebacks")
+            good = control(planted, on) and good and not tracebacks and (options.open or lines >= options.lines)
+    return (not good) if options.open else good
+
+
+def control(planted: Planted, on: Stage) -> bool:
+    """Whether each planted value is found where it is put between the lines of this log: a search that finds nothing has to be able to."""
+    lines = list(itertools.islice(on.log.open(errors="replace"), len(planted.values)))
+    mixed = "".join(
+        f"{one.rstrip()} {value.text}\n" for one, value in zip(itertools.cycle(lines), planted.values, strict=False)
+    )
+    found = len(set(planted.found(mixed)))
+    print(f"    control: {found} of {len(set(planted.values))} values are found once they stand in lines of this log")
+    return found == len(set(planted.values))
 
 
 def settings(base: str, lines: Path, relays: dict[str, Relay], folder: Path) -> dict[str, str]:
@@ -157,6 +194,8 @@ def relay_of(port: int) -> Relay:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--open", action="store_true")
+    options.add_argument("--lines", type=int, default=0)
+    options.add_argument("--load-s", type=float, default=3_600.0)
     options.add_argument("--work", type=Path)
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(dir=chosen.work, ignore_cleanup_errors=True) as name:

@@ -638,29 +638,29 @@ async def _enqueued(store: Store, tenant: str, **changes: object) -> Job:
 
 async def test_a_job_is_claimed_once_and_completed(store: Store, tenant: str) -> None:
     job = await _enqueued(store, tenant)
-    claimed = await store.queue.claim((job.kind,), worker="w1", lease_s=60)
+    claimed = await store.queue.claim((job.kind,), worker="w1", lease_s=600)
     assert claimed is not None
     assert (claimed.job_id, claimed.tenant_id, claimed.payload) == (job.job_id, tenant, job.payload)
     assert (claimed.state, claimed.attempt) == ("running", 1)
-    assert await store.queue.claim((job.kind,), worker="w2", lease_s=60) is None
-    assert await store.queue.heartbeat(claimed, lease_s=60) is True
+    assert await store.queue.claim((job.kind,), worker="w2", lease_s=600) is None
+    assert await store.queue.heartbeat(claimed, lease_s=600) is True
     async with store.begin(tenant) as unit:
         assert await unit.jobs.depth() == 1
         await unit.jobs.complete(claimed)
         assert await unit.jobs.depth() == 0
         assert (await unit.jobs.get(job.job_id)).state == "done"
-    assert await store.queue.heartbeat(claimed, lease_s=60) is False
+    assert await store.queue.heartbeat(claimed, lease_s=600) is False
 
 
 async def test_completing_is_undone_with_the_transaction(store: Store, tenant: str) -> None:
     job = await _enqueued(store, tenant)
-    claimed = await store.queue.claim((job.kind,), worker="w1", lease_s=60)
+    claimed = await store.queue.claim((job.kind,), worker="w1", lease_s=600)
     assert claimed is not None
     with pytest.raises(RuntimeError):
         async with store.begin(tenant) as unit:
             await unit.jobs.complete(claimed)
             raise RuntimeError("the effect failed")
-    assert await store.queue.heartbeat(claimed, lease_s=60) is True
+    assert await store.queue.heartbeat(claimed, lease_s=600) is True
 
 
 async def test_the_same_idempotency_key_is_the_same_job(store: Store, tenant: str) -> None:
@@ -674,11 +674,11 @@ async def test_the_same_idempotency_key_is_the_same_job(store: Store, tenant: st
 async def test_a_lease_that_ran_out_is_claimed_again_and_the_first_claim_is_lost(store: Store, tenant: str) -> None:
     job = await _enqueued(store, tenant)
     first = await store.queue.claim((job.kind,), worker="w1", lease_s=0)
-    second = await store.queue.claim((job.kind,), worker="w2", lease_s=60)
+    second = await store.queue.claim((job.kind,), worker="w2", lease_s=600)
     assert first is not None
     assert second is not None
     assert (second.job_id, second.attempt) == (job.job_id, 2)
-    assert await store.queue.heartbeat(first, lease_s=60) is False
+    assert await store.queue.heartbeat(first, lease_s=600) is False
     for end in ("complete", "fail"):
         async with store.begin(tenant) as unit:
             with pytest.raises(Conflict) as caught:
@@ -692,12 +692,12 @@ async def test_a_lease_that_ran_out_is_claimed_again_and_the_first_claim_is_lost
 async def test_a_failed_job_comes_back_when_it_is_due_until_its_attempts_are_used_up(store: Store, tenant: str) -> None:
     job = await _enqueued(store, tenant, max_attempts=2)
     for attempt in (1, 2):
-        claimed = await store.queue.claim((job.kind,), worker="w", lease_s=60)
+        claimed = await store.queue.claim((job.kind,), worker="w", lease_s=600)
         assert claimed is not None
         assert claimed.attempt == attempt
         async with store.begin(tenant) as unit:
             await unit.jobs.fail(claimed, error_code="parse_failed", retry_at=START)
-    assert await store.queue.claim((job.kind,), worker="w", lease_s=60) is None
+    assert await store.queue.claim((job.kind,), worker="w", lease_s=600) is None
     async with store.begin(tenant) as unit:
         ended = await unit.jobs.get(job.job_id)
     assert (ended.state, ended.error_code) == ("failed", "parse_failed")
@@ -705,16 +705,16 @@ async def test_a_failed_job_comes_back_when_it_is_due_until_its_attempts_are_use
 
 async def test_a_tenant_with_its_share_is_left_for_later(store: Store, tenant: str) -> None:
     job = await _enqueued(store, tenant)
-    assert await store.queue.claim((job.kind,), worker="w", lease_s=60, but_of=(tenant,)) is None
-    claimed = await store.queue.claim((job.kind,), worker="w", lease_s=60, but_of=("ten_of_others",))
+    assert await store.queue.claim((job.kind,), worker="w", lease_s=600, but_of=(tenant,)) is None
+    claimed = await store.queue.claim((job.kind,), worker="w", lease_s=600, but_of=("ten_of_others",))
     assert claimed is not None and claimed.job_id == job.job_id
 
 
 async def test_a_job_is_not_claimed_before_it_is_due_nor_by_a_worker_of_another_kind(store: Store, tenant: str) -> None:
     job = await _enqueued(store, tenant, due_at=datetime.now(UTC) + timedelta(hours=1))
     other = await _enqueued(store, tenant)
-    assert await store.queue.claim((job.kind,), worker="w", lease_s=60) is None
-    claimed = await store.queue.claim((job.kind, other.kind), worker="w", lease_s=60)
+    assert await store.queue.claim((job.kind,), worker="w", lease_s=600) is None
+    claimed = await store.queue.claim((job.kind, other.kind), worker="w", lease_s=600)
     assert claimed is not None
     assert claimed.job_id == other.job_id
     assert (await store.queue.depth())[job.kind] == 1
@@ -726,7 +726,7 @@ async def test_racing_workers_never_get_the_same_job(store: Store, tenant: str) 
 
     async def worker(name: str) -> list[str]:
         mine = []
-        while (job := await store.queue.claim((kind,), worker=name, lease_s=60)) is not None:
+        while (job := await store.queue.claim((kind,), worker=name, lease_s=600)) is not None:
             mine.append(job.job_id)
         return mine
 

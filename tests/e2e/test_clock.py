@@ -13,7 +13,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from tests.e2e.test_distributed import calling, chat, installation, turn, until
+from tests.e2e.test_distributed import calling, chat, installation, serves, turn, until
 from tests.support.apart import SCRIPTED, Apart
 from tests.support.gateway_rig import problem_of
 from tests.support.servers import minio_url, postgresql_url, redis_url
@@ -91,6 +91,7 @@ def clocks(
 
 
 async def test_all_clocks_jump_ahead_and_back_under_an_open_call(clocks: Clocks) -> None:
+    await until(lambda: serves(clocks, "gateway"), within_s=WELL_AGAIN_S)
     async with calling(clocks) as client, client.ws_connect("/v1/realtime?model=voiceagent") as socket:
         await turn(socket, "before")
         for step, offset_s in enumerate((HOUR_S, 0, -HOUR_S, 0)):

@@ -135,6 +135,8 @@ async def test_service_tokens_are_taken_only_by_the_service_they_were_made_for(r
 
 
 async def test_a_rolling_restart_drops_no_request_and_no_call(replicas: Apart) -> None:
+    for name in ("gateway", "gateway:2"):
+        await until(lambda name=name: serves(replicas, name), within_s=WITHIN_S)
     async with loaded(replicas) as load:
         for name in ("engine", "voice", "gateway"):
             before = load.total
@@ -146,18 +148,24 @@ async def test_a_rolling_restart_drops_no_request_and_no_call(replicas: Apart) -
 
 
 async def test_a_killed_process_costs_only_what_it_held_and_comes_back(replicas: Apart) -> None:
-    async with calling(replicas) as client:
-        await say(client, "before")
+    await until(lambda: serves(replicas, "gateway"), within_s=WITHIN_S)
     for service in ("engine", "voice", "gateway", "documents", "worker"):
         replicas.running[service].kill()
-        await until(lambda: _serves(replicas, "gateway:2"), within_s=WITHIN_S)
+        await until(lambda: serves(replicas, "gateway:2"), within_s=WITHIN_S)
         await asyncio.to_thread(replicas.start, service)
-        await until(lambda: _serves(replicas, "gateway"), within_s=WITHIN_S)
+        await until(lambda: serves(replicas, "gateway"), within_s=WITHIN_S)
     async with calling(replicas) as client:
+        await until(lambda: _lists_documents(client), within_s=WITHIN_S)
         await _a_document_is_found(client)
 
 
-async def _serves(apart: Apart, gateway: str) -> bool:
+async def _lists_documents(client: aiohttp.ClientSession) -> bool:
+    async with client.get("/api/v1/documents") as answer:
+        return answer.status == 200
+
+
+async def serves(apart: Apart, gateway: str) -> bool:
+    """Whether a call and a request come through: of processes that have just begun, a busy machine may let some be silent for seconds."""
     async with calling(apart, gateway) as client:
         try:
             await say(client, "meanwhile")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.support.documents_kit import OWNER, DocumentsKit, documents_kit
 from tests.support.doomed import FILE
+from tests.support.patience import ANSWER_S
 
 from voiceagent.documents.sweep import Sweeper
 from voiceagent.domain.document import ALL, Document, SearchQuery
@@ -33,7 +34,7 @@ async def killed(tmp_path: Path, action: str, document_id: str, step: str, when:
         sys.executable, "-m", "tests.support.doomed", str(tmp_path), action, document_id, step, when,
         env=environment, cwd=ROOT, stdout=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         assert await child.wait() == -signal.SIGKILL, "it came past the step"
 
 
@@ -60,7 +61,7 @@ async def assert_whole(kit: DocumentsKit, document_id: str) -> None:
     assert found == sorted(f"{document_id}.{document.version}.{at}" for at in range(len(found)))
     assert len(found) == 3
     assert len(await names(kit)) == 2
-    best = (await kit.service.search(OWNER, SearchQuery("annual leave", deadline_s=5.0)))[0]
+    best = (await kit.service.search(OWNER, SearchQuery("annual leave", deadline_s=ANSWER_S)))[0]
     assert best.chunk.text in (FILE + b"add").decode()
 
 

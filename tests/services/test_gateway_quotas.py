@@ -9,6 +9,7 @@ from dataclasses import replace
 import aiohttp
 import pytest
 from tests.support.gateway_rig import MUCH, PLENTY, Rig, gateway_rig, problem_of
+from tests.support.patience import ANSWER_S
 
 from voiceagent.gateway.quotas import class_of
 from voiceagent.web.limits import Rate
@@ -126,7 +127,7 @@ async def test_so_many_calls_at_a_time_and_a_place_is_free_again_after_one() -> 
             calls = {row["of"]: (row["most"], row["in_use"]) for row in (await answer.json())["calls"]}
         assert calls == {"caller": (2, 2), "organisation": (3, 3)}
         await first.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(ANSWER_S):
             while (await rig.app.state.gateway.quotas.calls.held("tenant\0ten_a")) > 2:
                 await asyncio.sleep(0.01)
         fourth = await rig.client.ws_connect(WS, headers=one)
@@ -137,7 +138,7 @@ async def test_so_many_calls_at_a_time_and_a_place_is_free_again_after_one() -> 
 async def test_a_call_ends_when_its_seconds_are_used_up() -> None:
     async with gateway_rig(quotas=replace(MUCH, call_s=Rate("call_s", 0.001, 1))) as rig:
         _, headers = await rig.key()
-        async with rig.client.ws_connect(WS, headers=headers) as socket, asyncio.timeout(10):
+        async with rig.client.ws_connect(WS, headers=headers) as socket, asyncio.timeout(ANSWER_S):
             async for message in socket:
                 last = message.data
             assert socket.close_code == 1013 and "rate_limited" in last
