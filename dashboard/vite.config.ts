@@ -20,7 +20,8 @@ export default defineConfig({
     rolldownOptions: {
       output: {
         codeSplitting: {
-          groups: [{ name: 'vendor', test: /node_modules/ }],
+          // qr is needed on one page alone.
+          groups: [{ name: 'vendor', test: /node_modules\/(?!qr\/)/ }],
         },
       },
     },

@@ -104,12 +104,14 @@ async def test_a_person_signs_in_and_every_page_opens_clean(desk: Desk) -> None:
         "/analytics": "Response delay by stage",
         "/providers": "Speech recognition",
         "/providers/stt:scripted": "What it can do",
-        "/privacy": "365 days",
+        "/settings": "server.gateway_port",
+        "/settings?q=scrape": "server.scrape_token",
+        "/privacy": "Reveal pseudonyms",
         "/users": VIEWER,
         "/users/user_vera": "Turn away",
         "/roles": "Built in",
         "/keys": "command line",
-        "/account": "Set up the app",
+        "/account": "This browser",
         "/audit": "signed_in",
         "/password": "Set the password",
         "/health": "All services are ready.",
@@ -192,3 +194,31 @@ async def test_a_person_is_invited_by_a_link_and_comes_in_with_the_password_of_t
     await desk.sign_in(password, invited)
     await desk.page.until("location.pathname !== '/sign-in'")
     assert await desk.page.run("!document.querySelector('a[href=\"/users\"]')"), "a viewer does not manage people"
+
+
+async def test_a_person_is_held_and_released_and_the_code_of_an_authenticator_app_is_drawn(desk: Desk) -> None:
+    def pressed(words: str, where: str = "main") -> str:
+        return f"[...document.querySelectorAll('{where} button')].find((one) => one.innerText.trim() === {json.dumps(words)}).click()"
+
+    await desk.open("/privacy")
+    await desk.sign_in()
+    await desk.page.until("document.body.innerText.includes('People who are held')")
+    desk.page.complaints.clear()
+    await desk.page.run(pressed("Hold a person"))
+    await desk.page.until("!!document.querySelector('dialog [name=subject]')")
+    assert await desk.faults() == []
+    await desk.page.run(f"document.querySelector('dialog [name=subject]').value = {json.dumps(VIEWER)}")
+    await desk.page.run(pressed("Hold", "dialog"))
+    held = "document.querySelectorAll('ul[aria-label=\"People who are held\"] li').length"
+    await desk.page.until(f"!document.querySelector('dialog') && {held} === 1")
+    assert VIEWER not in str(await desk.page.run("document.querySelector('main').innerText")), "a keyed hash alone"
+    await desk.page.run(pressed("Release", "main ul"))
+    await desk.page.until("!!document.querySelector('dialog[open]')")
+    await desk.page.run(pressed("Release", "dialog"))
+    await desk.page.until(f"!document.querySelector('dialog') && {held} === 0")
+    await desk.open("/account")
+    await desk.page.until("document.body.innerText.includes('Not in force')")
+    await desk.page.run(pressed("Set up the app"))
+    await desk.page.until("!!document.querySelector('dialog svg[role=img] path')")
+    assert await desk.faults() == []
+    assert desk.page.complaints == [], "the code needs nothing that the policy forbids"

@@ -13,7 +13,7 @@ import pytest
 from tests.support.gateway_rig import Rig, gateway_rig
 
 from voiceagent.domain.audit import AuditEntry
-from voiceagent.gateway import routes_audit
+from voiceagent.gateway.routes import audit
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -90,7 +90,7 @@ async def test_the_log_of_another_organisation_is_never_shown(rig: Rig) -> None:
 
 
 async def test_an_export_is_whole_and_is_itself_a_record(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routes_audit, "EXPORTED_AT_A_TIME", 4)
+    monkeypatch.setattr(audit, "EXPORTED_AT_A_TIME", 4)
     _, reader = await rig.key()
     await filled(rig, "ten_a", 11)
     async with rig.client.get("/api/v1/audit/export", headers=reader, params={"action": "key_created"}) as answer:

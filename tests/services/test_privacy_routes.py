@@ -183,6 +183,18 @@ async def test_a_hold_of_somebody_who_is_not_known_any_more_is_released_by_the_o
     assert freed.json() == {"everything": True, "name": gone, "names": []}
 
 
+async def test_everything_is_held_and_released_and_those_who_are_held_stay(home: House) -> None:
+    bob = await home.person()
+    async with door(home) as client:
+        held = (await client.post("/api/v1/privacy/holds/subjects", json={"subject": bob.subject})).json()["names"]
+        for everything in (True, False):
+            put = {"everything": everything, "subjects": None}
+            changed = await client.put("/api/v1/privacy/holds", json=put)
+            assert changed.json() == {"everything": everything, "names": held}
+            assert (await client.get("/api/v1/privacy/holds")).json() == changed.json()
+        assert (await client.put("/api/v1/privacy/holds", json={})).json()["names"] == [], "left out: nobody, as ever"
+
+
 async def test_holds_added_at_the_same_time_are_all_kept(home: House) -> None:
     people = [await home.person() for _ in range(4)]
     async with door(home) as client:

@@ -20,7 +20,7 @@ from voiceagent.gateway.identity.callers import GatewayRates
 from voiceagent.gateway.identity.keys import KeyOrder, new_key
 from voiceagent.gateway.identity.oidc import OidcOptions
 from voiceagent.gateway.link import LinkOptions
-from voiceagent.gateway.parts import GatewayParts
+from voiceagent.gateway.parts import GatewayParts, SettingsTold
 from voiceagent.gateway.quotas import QuotaRates
 from voiceagent.gateway.server import create_gateway
 from voiceagent.gateway.shaping.hooks import Hooks
@@ -230,6 +230,7 @@ async def gateway_rig(
     event_log: Callable[[], Awaitable[EventLog]] | None = None,
     hooks: Hooks | None = None,
     *,
+    settings: SettingsTold | None = None,
     estranged: bool = False,
 ) -> AsyncIterator[Rig]:
     """A gateway in front of one service of each name, all on loopback. estranged: the services refuse the gateway's tokens."""
@@ -258,6 +259,7 @@ async def gateway_rig(
         quotas,
         event_log=event_log,
         hooks=hooks or Hooks(),
+        settings=settings or SettingsTold(),
     )
     app = create_gateway(parts)
     gateway = Servers([Listener(app, 0)], drain_s=1)

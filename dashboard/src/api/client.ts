@@ -17,6 +17,9 @@ export interface Standing {
 }
 
 const WITHIN_MS = 30_000;
+/** For files that are put together while they are sent. */
+const FILE_WITHIN_MS = 30 * 60_000;
+const FILES = new Set(['/api/v1/privacy/exports']);
 /** 401 of a change that asks for the password or a code once more: the session goes on. */
 const OF_WHAT_WAS_TYPED = new Set(['bad_sign_in', 'second_factor_wrong']);
 const READS = new Set(['GET', 'HEAD']);
@@ -57,7 +60,8 @@ async function attempt(request: Request, standing: Standing): Promise<Response> 
   const headers = new Headers(request.headers);
   const token = standing.csrfToken();
   if (token && !READS.has(request.method)) headers.set('x-csrf-token', token);
-  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(WITHIN_MS)]);
+  const withinMs = FILES.has(new URL(request.url).pathname) ? FILE_WITHIN_MS : WITHIN_MS;
+  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(withinMs)]);
   try {
     return await fetch(new Request(request, { headers, signal }));
   } catch (error) {

@@ -22,9 +22,14 @@ export const SCOPES = [
 
 export type Scope = (typeof SCOPES)[number];
 
+/** The organisation that runs the platform: it alone sees providers and settings, which are one for all. */
+export const OPERATOR_TENANT_ID = 'ten_default';
+
 export interface Caller {
   readonly tenantId: string;
   readonly subject: string;
+  /** Of signed-in people. */
+  readonly email: string | null;
   readonly scopes: ReadonlySet<string>;
 }
 

@@ -84,7 +84,12 @@ export class Session {
 
   async #identify(): Promise<void> {
     const me = await bodyOf(this.api.GET('/api/v1/me'));
-    const caller = { tenantId: me.tenant_id, subject: me.subject, scopes: new Set(me.scopes) };
+    const caller = {
+      tenantId: me.tenant_id,
+      subject: me.subject,
+      email: me.email ?? null,
+      scopes: new Set(me.scopes),
+    };
     this.#become(caller, this.#csrfToken);
   }
 

@@ -1,6 +1,6 @@
 /** What the menu offers, and to whom. A new page adds one line to ENTRIES. Pure. */
 
-import { type Caller, may, type Scope } from '@/api/scopes';
+import { type Caller, may, OPERATOR_TENANT_ID, type Scope } from '@/api/scopes';
 import type { IconName } from '@/components/icon';
 import type { MessageKey } from '@/lib/i18n/messages';
 
@@ -11,6 +11,8 @@ export interface Entry {
   readonly icon: IconName;
   readonly scope: Scope;
   readonly group: 'use' | 'run';
+  /** Only for the organisation that runs the platform. */
+  readonly operators?: true;
 }
 
 export const ENTRIES: readonly Entry[] = [
@@ -30,19 +32,35 @@ export const ENTRIES: readonly Entry[] = [
   {
     to: '/collections',
     label: 'collections.title',
-    icon: 'documents',
+    icon: 'collections',
     scope: 'documents:read',
     group: 'use',
   },
   { to: '/health', label: 'health.title', icon: 'health', scope: 'metrics:read', group: 'run' },
   { to: '/analytics', label: 'analytics.title', icon: 'analytics', scope: 'metrics:read', group: 'run' },
-  { to: '/providers', label: 'providers.title', icon: 'providers', scope: 'settings:read', group: 'run' },
-  { to: '/privacy', label: 'privacy.title', icon: 'audit', scope: 'privacy:write', group: 'run' },
+  {
+    to: '/providers',
+    label: 'providers.title',
+    icon: 'providers',
+    scope: 'settings:read',
+    group: 'run',
+    operators: true,
+  },
+  {
+    to: '/settings',
+    label: 'settings.title',
+    icon: 'settings',
+    scope: 'settings:read',
+    group: 'run',
+    operators: true,
+  },
+  { to: '/privacy', label: 'privacy.title', icon: 'privacy', scope: 'privacy:write', group: 'run' },
 ];
 
 /** The entries that lead the caller to something, in their order. */
 export function offered(entries: readonly Entry[], caller: Caller | null): readonly Entry[] {
-  return entries.filter((entry) => may(caller, entry.scope));
+  const runs = caller?.tenantId === OPERATOR_TENANT_ID;
+  return entries.filter((entry) => may(caller, entry.scope) && (runs || !entry.operators));
 }
 
 /** Where a caller begins: the first page that they may see; null when there is none. */

@@ -13,6 +13,7 @@ import { healthRoutes } from '@/features/health/routes';
 import { keyRoutes } from '@/features/keys/routes';
 import { privacyRoutes } from '@/features/privacy/routes';
 import { providerRoutes } from '@/features/providers/routes';
+import { settingsRoutes } from '@/features/settings/routes';
 import { signInRoute } from '@/features/sign-in/routes';
 import { talkRoutes } from '@/features/talk/routes';
 import { userRoutes } from '@/features/users/routes';
@@ -60,6 +61,7 @@ const routeTree = rootRoute
         ...privacyRoutes,
         ...collectionRoutes,
         ...providerRoutes,
+        ...settingsRoutes,
         ...analyticsRoutes,
         ...userRoutes,
         ...keyRoutes,

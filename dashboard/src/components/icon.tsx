@@ -4,6 +4,8 @@ const PATHS = {
   talk: 'M12 3.5a3 3 0 0 1 3 3v5a3 3 0 0 1-6 0v-5a3 3 0 0 1 3-3zM5.5 11a6.5 6.5 0 0 0 13 0M12 17.5V21',
   conversations: 'M4 5h16v11H9.5L5 20v-4H4zM8 9h8M8 12h5',
   documents: 'M6 3h8l4 4v14H6zM14 3v4h4M9 12h6M9 16h6',
+  collections: 'M12 3.5l8.5 4.5-8.5 4.5L3.5 8zM4 12l8 4.3 8-4.3M4 16l8 4.3 8-4.3',
+  privacy: 'M6 11h12v9.5H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3M12 14.5v2.5',
   health: 'M3 12h4l2.5-6 4.5 12 2.5-6H21',
   menu: 'M4 7h16M4 12h16M4 17h16',
   close: 'M6 6l12 12M18 6L6 18',

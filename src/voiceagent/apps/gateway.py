@@ -7,6 +7,7 @@ from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from voiceagent.apps.config.told import told
 from voiceagent.apps.custody.anchoring import start_anchoring
 from voiceagent.apps.events.shared import event_log
 from voiceagent.apps.first_start import Credentials, first_start
@@ -51,6 +52,7 @@ def listener(parts: Parts, find: Find | None = None) -> Listener:
             link=LinkOptions(probes=parts.apart, find=find, tls=parts.tls.caller),
             oidc=_oidc(settings),
             event_log=partial(event_log, parts),
+            settings=told(settings, parts.origins, apart=parts.apart),
         )
     )
     sockets = app.state.gateway.links.sockets

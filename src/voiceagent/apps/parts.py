@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -55,10 +55,12 @@ class Parts:
     """What the composition roots build services from. A property raises KeyError when its port was not opened.
 
     pools: providers of speech and embeddings, by kind.  apart: every service runs in a process of its own. service_keys sign and check the calls between them.
+    origins: where each setting that is not a default comes from.
     """
 
-    def __init__(self, settings: Settings, *, apart: bool) -> None:
+    def __init__(self, settings: Settings, *, apart: bool, origins: Mapping[str, str] | None = None) -> None:
         self.settings = settings
+        self.origins = origins or {}
         self.apart = apart
         self.tls = TlsContexts(settings.tls)
         self.clock: Clock = SystemClock()

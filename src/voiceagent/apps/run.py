@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,15 +59,16 @@ def leave() -> NoReturn:
     os._exit(0)
 
 
-async def live(process: Process, settings: Settings) -> None:
+async def live(process: Process, settings: Settings, origins: Mapping[str, str] | None = None) -> None:
     """Start, tell, serve until SIGINT or SIGTERM, drain. A second signal ends the process at once.
 
+    origins: where each setting that is not a default comes from.
     Raises Misconfigured, StorageFull and DeadlineExceeded problems that name what to do.
     """
     _refuse_half(settings.data.dir.expanduser())
     stop = asyncio.Event()
     _own_signals(stop)
-    async with data_folder(settings.data.dir, process.name), _parts(process, settings) as parts:
+    async with data_folder(settings.data.dir, process.name), _parts(process, settings, origins) as parts:
         starting = asyncio.create_task(_start(process, parts))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -135,8 +136,10 @@ def _own_signals(stop: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def _parts(process: Process, settings: Settings) -> AsyncIterator[Parts]:
-    parts = Parts(settings, apart=process.apart)
+async def _parts(
+    process: Process, settings: Settings, origins: Mapping[str, str] | None = None
+) -> AsyncIterator[Parts]:
+    parts = Parts(settings, apart=process.apart, origins=origins)
     _ = parts.service_keys  # a missing secret is told before anything is opened
     try:
         yield parts

@@ -31,6 +31,37 @@ from voiceagent.web.limits import Limiter
 
 
 @dataclass(frozen=True, slots=True)
+class SettingTold:
+    """A setting as it may be shown; `routes/settings.py` says what each field is."""
+
+    name: str
+    variable: str
+    meaning: str
+    value: str | None
+    is_set: bool
+    default: str
+    source: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class AreaTold:
+    """Settings that belong together."""
+
+    name: str
+    meaning: str
+    settings: tuple[SettingTold, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsTold:
+    """What this process runs by. apart: the other services run in processes of their own."""
+
+    apart: bool = False
+    areas: tuple[AreaTold, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayParts:
     """What `create_gateway` needs. services: the URLs of `engine`, `voice`, `documents`.
 
@@ -52,6 +83,7 @@ class GatewayParts:
     event_log: Callable[[], Awaitable[EventLog]] | None = None
     hooks: Hooks = field(default_factory=Hooks)
     doors: Doors = field(default_factory=Doors)
+    settings: SettingsTold = SettingsTold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +108,7 @@ class Gateway:
     second_factors: AuthenticatorApps = field(default_factory=AuthenticatorApps)
     clock: Clock = field(default_factory=SystemClock)
     event_log: Callable[[], Awaitable[EventLog]] | None = None
+    settings: SettingsTold = SettingsTold()
 
 
 def gateway_of(conn: HTTPConnection) -> Gateway:

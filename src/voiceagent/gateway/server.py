@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from voiceagent.gateway import routes_audit, routes_events, routes_health, routes_limits
 from voiceagent.gateway.denials import Denials
 from voiceagent.gateway.identity.callers import GatewayAuthenticator
 from voiceagent.gateway.identity.grounds import Identities
@@ -23,6 +22,7 @@ from voiceagent.gateway.parts import Gateway, GatewayParts
 from voiceagent.gateway.passing.entrance import Entrance, behind
 from voiceagent.gateway.quotas import Quotas
 from voiceagent.gateway.replicas import Replicas
+from voiceagent.gateway.routes import audit, events, health, limits, settings
 from voiceagent.gateway.routes_proxied import add_proxied
 from voiceagent.gateway.shaping.record import record_change
 from voiceagent.web.app import create_app
@@ -42,10 +42,11 @@ _ROUTERS = tuple(
         media_tickets,
         oidc,
         jwks,
-        routes_audit,
-        routes_events,
-        routes_health,
-        routes_limits,
+        audit,
+        events,
+        health,
+        limits,
+        settings,
     )
 )
 
@@ -75,6 +76,7 @@ def create_gateway(parts: GatewayParts) -> FastAPI:
         hooks=parts.hooks,
         oidc=OidcClient(parts.oidc, parts.cache) if parts.oidc is not None else None,
         event_log=parts.event_log,
+        settings=parts.settings,
     )
     app = create_app(
         "gateway",

@@ -30,10 +30,10 @@ class Strict(BaseModel):
 
 
 class HoldsBody(Strict):
-    """everything: nothing of the organisation is removed.  subjects: ids or e-mail addresses of people whose data stays."""
+    """everything: nothing of the organisation is removed.  subjects: ids or e-mail addresses of people whose data stays; null: who is held already."""
 
     everything: bool = False
-    subjects: Annotated[list[Subject], Field(max_length=10_000)] = []
+    subjects: Annotated[list[Subject], Field(max_length=10_000)] | None = []
 
 
 class HoldWanted(Strict):
@@ -70,12 +70,17 @@ def hold_routes(parts: RightsParts) -> Router:
     async def change_holds(wanted: HoldsBody, request: Request, caller: Guardian) -> HoldsShown:
         """Replace all legal holds: neither retention nor an erasure removes what is held. `/holds/subjects` adds or releases one."""
         async with parts.store.begin(caller.tenant_id) as work:
-            subjects = [await subject_of(work, one) for one in wanted.subjects]
-            names = frozenset(parts.names.of(caller.tenant_id, one) for one in subjects)
-            data = {"everything": wanted.everything, "people": len(names)}
+            holds = Holds(wanted.everything)
+            if wanted.subjects is not None:
+                subjects = [await subject_of(work, one) for one in wanted.subjects]
+                holds = replace(holds, names=frozenset(parts.names.of(caller.tenant_id, one) for one in subjects))
+            people: dict[str, int] = {} if wanted.subjects is None else {"people": len(holds.names)}
+            data: dict[str, str | int | bool | None] = {"everything": wanted.everything, **people}
             await work.audit.append(deed(request, "legal_holds_changed", caller.tenant_id, **data))
-            await put_holds(work, Holds(wanted.everything, names))
-        return HoldsShown(everything=wanted.everything, names=sorted(names))
+            if wanted.subjects is None:  # as the writer of the record before left them
+                holds = replace(holds, names=(await holds_of(work)).names)
+            await put_holds(work, holds)
+        return HoldsShown(everything=holds.everything, names=sorted(holds.names))
 
     @router.post("/holds/subjects")
     async def hold_subject(wanted: HoldWanted, request: Request, caller: Guardian) -> HoldChanged:

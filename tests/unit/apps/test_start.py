@@ -10,16 +10,17 @@ import pytest
 _PROGRAM = """
 import asyncio, sys, time
 from voiceagent.apps.commands import start
+from voiceagent.apps.config.layers import Loaded
 from voiceagent.kit.errors import DeadlineExceeded
 
-async def live(process, settings):
+async def live(process, settings, origins):
     asyncio.get_running_loop().run_in_executor(None, time.sleep, 3600)
     await asyncio.sleep(0)
     if sys.argv[1] == "fails":
         raise DeadlineExceeded("start_deadline", "not ready in time")
 
 start.live, start.END_S = live, 0.2
-start._stay(None, None)
+start._stay(None, Loaded(None))
 """
 
 

@@ -1225,6 +1225,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Settings
+         * @description Every setting of the process that answers. They are one for all organisations: only the one that runs the platform sees them.
+         */
+        get: operations["list_settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/usage": {
         parameters: {
             query?: never;
@@ -2108,7 +2128,7 @@ export interface components {
         };
         /**
          * HoldsBody
-         * @description everything: nothing of the organisation is removed.  subjects: ids or e-mail addresses of people whose data stays.
+         * @description everything: nothing of the organisation is removed.  subjects: ids or e-mail addresses of people whose data stays; null: who is held already.
          */
         HoldsBody: {
             /**
@@ -2120,7 +2140,7 @@ export interface components {
              * Subjects
              * @default []
              */
-            subjects: string[];
+            subjects: string[] | null;
         };
         /**
          * HoldsShown
@@ -2869,6 +2889,55 @@ export interface components {
             method: string;
             /** Session Id */
             session_id: string;
+        };
+        /**
+         * SettingsAreaView
+         * @description Settings that belong together: a table of the settings file.
+         */
+        SettingsAreaView: {
+            /** Meaning */
+            meaning: string;
+            /** Name */
+            name: string;
+            /** Settings */
+            settings: components["schemas"]["SettingView"][];
+        };
+        /**
+         * SettingsView
+         * @description apart: other services run in processes of their own, each by its own environment; these are the gateway's.
+         */
+        SettingsView: {
+            /** Apart */
+            apart: boolean;
+            /** Areas */
+            areas: components["schemas"]["SettingsAreaView"][];
+        };
+        /**
+         * SettingView
+         * @description A setting in force. value: as one would write it; null of a secret, of which only is_set is told; credentials in URLs are `***`.
+         *
+         *     variable: of the environment.  default: "" for none, and for folders of the user.  place: the file and line, variable or flag, "" of a default.
+         */
+        SettingView: {
+            /** Default */
+            default: string;
+            /** Is Set */
+            is_set: boolean;
+            /** Meaning */
+            meaning: string;
+            /** Name */
+            name: string;
+            /** Place */
+            place: string;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "default" | "file" | "environment" | "flag";
+            /** Value */
+            value: string | null;
+            /** Variable */
+            variable: string;
         };
         /**
          * SignedIn
@@ -5564,6 +5633,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsView"];
                 };
             };
         };

@@ -40,7 +40,7 @@ export function AccountPanel() {
       />
       <div className={styles.who}>
         {t('app.signed_in_as')}
-        <code>{caller?.subject}</code>
+        <code>{caller?.email ?? caller?.subject}</code>
         <Link to="/account">{t('account.title')}</Link>
       </div>
       <Button busy={leave.isPending} onClick={() => leave.mutate()}>

@@ -3,6 +3,7 @@
 import { PageHeader } from '@/components/page-header';
 import { useText } from '@/lib/i18n/context';
 import styles from './account-page.module.css';
+import { IdentityCard } from './identity-card';
 import { PasswordCard } from './password-card';
 import { SessionsCard } from './sessions-card';
 import { TotpCard } from './totp-card';
@@ -13,6 +14,7 @@ export function AccountPage() {
     <>
       <PageHeader title={t('account.title')} lead={t('account.lead')} />
       <div className={styles.cards}>
+        <IdentityCard />
         <SessionsCard />
         <PasswordCard />
         <TotpCard />

@@ -4,8 +4,18 @@ import { type Answers, expectAccessible, openPage, problem } from '@tests/rig';
 import { expect, it } from 'vitest';
 
 const AT = '2026-11-20T10:00:00Z';
-const SESSION = { session_id: 'ses_1', method: 'password', created_at: AT, expires_at: AT };
+const SESSION = { session_id: 'ses_1', method: 'password', created_at: AT, expires_at: AT, current: false };
 const ANSWERS: Answers = { 'GET /api/v1/me/sessions': { items: [SESSION] } };
+const me = (more: object) => ({
+  'GET /api/v1/me': {
+    tenant_id: 'ten_a',
+    subject: 'user_ada',
+    kind: 'user',
+    scopes: ['talk'],
+    email: 'ada@example.org',
+    ...more,
+  },
+});
 const [OLD, NEW] = ['kangaroo under my piano', 'a heron beside the canal'];
 
 it('lists sessions, and ends one after a question', async () => {
@@ -69,6 +79,7 @@ it('sets up an authenticator app by its first code, and shows the recovery codes
   const begin = await screen.findByRole('button', { name: 'Set up the app' });
   await userEvent.click(begin);
   expect(await screen.findByLabelText('Secret, to type in by hand')).toHaveValue('JBSWY3DP');
+  expect(screen.getByRole('img', { name: /^QR code/ })).toBeInTheDocument();
   await userEvent.type(screen.getByLabelText('Code'), '123456');
   await expectAccessible();
   await userEvent.click(screen.getByRole('button', { name: 'Put in force' }));
@@ -101,6 +112,45 @@ it('removes the app by password and code, and says when there is one already', a
   expect(session.caller).not.toBeNull();
   const sent = requests.find((one) => one.url.endsWith('/remove'));
   expect(await sent?.json()).toEqual({ password: OLD, code: '654321' });
+});
+
+it('says who the caller is, marks the session of this browser, and signs out by ending it', async () => {
+  const own = { ...SESSION, session_id: 'ses_2', current: true };
+  const { requests, router } = await openPage('/account', {
+    answers: {
+      ...me({ totp: false }),
+      'GET /api/v1/me/sessions': { items: [SESSION, own] },
+      'POST /api/v1/auth/logout': null,
+    },
+  });
+  const card = await screen.findByRole('region', { name: 'You' });
+  expect(await within(card).findByText('ada@example.org')).toBeInTheDocument();
+  const row = (await screen.findByText('This browser')).closest('tr') as HTMLElement;
+  expect(screen.getAllByText('This browser')).toHaveLength(1);
+  await userEvent.click(within(row).getByRole('button', { name: 'Sign out' }));
+  const dialog = screen.getByRole('dialog', { name: 'Sign out' });
+  await expectAccessible();
+  await userEvent.click(within(dialog).getByRole('button', { name: 'Sign out' }));
+  await waitFor(() => expect(router.state.location.pathname).toBe('/sign-in'));
+  expect(requests.some((one) => one.method === 'DELETE')).toBe(false);
+});
+
+it('offers what fits the state of the authenticator app alone', async () => {
+  const { answers } = await openPage('/account', {
+    answers: { ...ANSWERS, ...me({ totp: true }), 'POST /api/v1/me/totp/remove': null },
+  });
+  const card = await screen.findByRole('region', { name: 'Authenticator app' });
+  expect(await within(card).findByText('In force')).toBeInTheDocument();
+  expect(within(card).queryByRole('button', { name: 'Set up the app' })).not.toBeInTheDocument();
+  await userEvent.click(within(card).getByRole('button', { name: 'Remove the app' }));
+  const dialog = screen.getByRole('dialog', { name: 'Remove the app' });
+  await userEvent.type(within(dialog).getByLabelText('Current password'), OLD);
+  await userEvent.type(within(dialog).getByLabelText('Code'), '654321');
+  Object.assign(answers, me({ totp: false }));
+  await userEvent.click(within(dialog).getByRole('button', { name: 'Remove' }));
+  expect(await within(card).findByText('Not in force')).toBeInTheDocument();
+  expect(within(card).getByRole('button', { name: 'Set up the app' })).toBeInTheDocument();
+  expect(within(card).queryByRole('button', { name: 'Remove the app' })).not.toBeInTheDocument();
 });
 
 it('takes the token of an invitation out of the address, and sets the password with it', async () => {

@@ -7,12 +7,22 @@ import type { components } from '@/api/generated/schema';
 export type SessionShown = components['schemas']['SessionShown'];
 export type Enrolment = components['schemas']['Enrolment'];
 
+export type Me = components['schemas']['Me'];
+
+export const meKey = ['account', 'me'] as const;
 export const sessionsKey = ['account', 'sessions'] as const;
 
 export function sessionsQuery(api: Api) {
   return queryOptions({
     queryKey: sessionsKey,
     queryFn: async ({ signal }) => (await bodyOf(api.GET('/api/v1/me/sessions', { signal }))).items,
+  });
+}
+
+export function meQuery(api: Api) {
+  return queryOptions({
+    queryKey: meKey,
+    queryFn: ({ signal }) => bodyOf(api.GET('/api/v1/me', { signal })),
   });
 }
 

@@ -2,13 +2,14 @@
 
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
 import { rootRoute, shellRoute } from '@/lib/routes';
-import { sessionsQuery } from './queries';
+import { meQuery, sessionsQuery } from './queries';
 
 const accountRoute = createRoute({
   getParentRoute: () => shellRoute,
   path: '/account',
   staticData: { title: 'account.title' },
   loader: ({ context: { api, queryClient } }) => {
+    void queryClient.prefetchQuery(meQuery(api));
     void queryClient.prefetchQuery(sessionsQuery(api));
   },
   component: lazyRouteComponent(() => import('./account-page'), 'AccountPage'),

@@ -1,7 +1,9 @@
-/** Where the caller is signed in; any of it can be ended. The gateway does not say which one is that of this browser. */
+/** Where the caller is signed in; any of it can be ended. Ending that of this browser is signing out. */
 
 import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useRouter } from '@tanstack/react-router';
 import { useState } from 'react';
+import { Badge } from '@/components/badge';
 import { Button } from '@/components/button';
 import { Card } from '@/components/card';
 import { ConfirmDialog } from '@/components/confirm-dialog';
@@ -11,18 +13,24 @@ import { QueryView } from '@/components/query-view';
 import { type Column, Table } from '@/components/table';
 import { useText } from '@/lib/i18n/context';
 import { knownKey } from '@/lib/i18n/messages';
-import { useApi } from '@/lib/services';
+import { useServices } from '@/lib/services';
 import { toast } from '@/lib/toasts';
 import { endSession, type SessionShown, sessionsKey, sessionsQuery } from './queries';
 import styles from './section.module.css';
 
 export function SessionsCard() {
   const t = useText();
-  const api = useApi();
+  const { api, session } = useServices();
+  const router = useRouter();
   const queryClient = useQueryClient();
   const query = useQuery(sessionsQuery(api));
   const [leaving, setLeaving] = useState<SessionShown | null>(null);
+  const end = (one: SessionShown) => (one.current ? session.signOut() : endSession(api, one.session_id));
   const ended = () => {
+    if (leaving?.current) {
+      void router.navigate({ to: '/sign-in' });
+      return;
+    }
     setLeaving(null);
     toast('good', t('account.session.ended'));
     void queryClient.invalidateQueries({ queryKey: sessionsKey });
@@ -41,17 +49,17 @@ export function SessionsCard() {
       </div>
       {leaving ? (
         <ConfirmDialog
-          title={t('account.session.end.title')}
-          verb={t('account.session.end')}
+          title={t(leaving.current ? 'app.sign_out' : 'account.session.end.title')}
+          verb={t(leaving.current ? 'app.sign_out' : 'account.session.end')}
           busyVerb={t('form.saving')}
-          act={() => endSession(api, leaving.session_id)}
+          act={() => end(leaving)}
           onDone={ended}
           onClose={() => setLeaving(null)}
         >
           <p>
             {t('account.session.begun')} <Moment at={leaving.created_at} exact />
           </p>
-          <p>{t('account.session.end.text')}</p>
+          <p>{t(leaving.current ? 'account.session.end.here' : 'account.session.end.text')}</p>
         </ConfirmDialog>
       ) : null}
     </Card>
@@ -74,9 +82,12 @@ function Sessions({ sessions, onEnd }: SessionsProps) {
       key: 'begun',
       label: t('account.session.begun'),
       cell: (one) => (
-        <strong>
-          <Moment at={one.created_at} exact />
-        </strong>
+        <span className={styles.session}>
+          <strong>
+            <Moment at={one.created_at} exact />
+          </strong>
+          {one.current ? <Badge tone="good">{t('account.session.current')}</Badge> : null}
+        </span>
       ),
     },
     { key: 'method', label: t('account.session.method'), cell: (one) => nameOf(one.method) },
@@ -89,8 +100,11 @@ function Sessions({ sessions, onEnd }: SessionsProps) {
       key: 'actions',
       label: t('account.session.actions'),
       cell: (one) => (
-        <Button aria-label={t('account.session.end.title')} onClick={() => onEnd(one)}>
-          {t('account.session.end')}
+        <Button
+          aria-label={one.current ? undefined : t('account.session.end.title')}
+          onClick={() => onEnd(one)}
+        >
+          {t(one.current ? 'app.sign_out' : 'account.session.end')}
         </Button>
       ),
     },

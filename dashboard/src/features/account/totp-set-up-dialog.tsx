@@ -5,6 +5,7 @@ import { FormDialog } from '@/components/form-dialog';
 import { TextField } from '@/components/text-field';
 import { useText } from '@/lib/i18n/context';
 import { useApi } from '@/lib/services';
+import { QrCode } from './qr-code';
 import { confirmTotp, type Enrolment } from './queries';
 
 interface Props {
@@ -26,6 +27,7 @@ export function TotpSetUpDialog({ enrolment, onDone, onClose }: Props) {
       onClose={onClose}
     >
       <p>{t('account.totp.how')}</p>
+      <QrCode text={enrolment.uri} label={t('account.totp.qr')} />
       <CopyText label={t('account.totp.secret')} text={enrolment.secret} />
       <CopyText label={t('account.totp.uri')} text={enrolment.uri} />
       <TextField

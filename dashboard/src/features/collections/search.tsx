@@ -50,7 +50,9 @@ export function Search({ collections }: { readonly collections: readonly Collect
         </div>
       </form>
       {found.isError ? <ErrorState error={found.error} /> : null}
-      <div aria-live="polite">{found.data ? <Passages passages={found.data} /> : null}</div>
+      <div aria-live="polite" className={styles.news}>
+        {found.data ? <Passages passages={found.data} /> : null}
+      </div>
     </search>
   );
 }

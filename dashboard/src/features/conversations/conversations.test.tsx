@@ -111,3 +111,24 @@ it('tells of a conversation that is not there', async () => {
   });
   expect(await screen.findByRole('alert')).toHaveTextContent('There is no such conversation');
 });
+
+it('offers to reveal the pseudonyms of the turns to who may', async () => {
+  const answers = {
+    [`${PATH}/conv_1`]: ONE,
+    [`${PATH}/conv_1/turns`]: { turns: [{ ...TURN, asked: 'Charge [card:bcdfghjklm].' }] },
+  };
+  await openPage('/conversations/conv_1', { answers });
+  await userEvent.click(await screen.findByRole('button', { name: 'Reveal pseudonyms' }));
+  expect(screen.getByLabelText('Pseudonyms')).toHaveValue('[card:bcdfghjklm]');
+  expect(screen.queryByLabelText('Id of the conversation')).not.toBeInTheDocument();
+});
+
+it('does not offer it to others', async () => {
+  const answers = {
+    [`${PATH}/conv_1`]: ONE,
+    [`${PATH}/conv_1/turns`]: { turns: [{ ...TURN, asked: 'Charge [card:bcdfghjklm].' }] },
+  };
+  await openPage('/conversations/conv_1', { scopes: ['conversations:read'], answers });
+  expect(await screen.findByText(/Charge/)).toBeInTheDocument();
+  expect(screen.queryByRole('button', { name: 'Reveal pseudonyms' })).not.toBeInTheDocument();
+});

@@ -7,13 +7,15 @@ import { Button } from '@/components/button';
 import { ConfirmDialog } from '@/components/confirm-dialog';
 import { EmptyState } from '@/components/empty-state';
 import { Icon } from '@/components/icon';
+import { pseudonymsIn } from '@/components/pseudonyms';
 import { QueryView } from '@/components/query-view';
+import { RevealDialog } from '@/components/reveal-dialog';
 import { useText } from '@/lib/i18n/context';
 import { useApi, useMay } from '@/lib/services';
 import { toast } from '@/lib/toasts';
 import { ConversationHeader } from './conversation-header';
 import styles from './detail-page.module.css';
-import { conversationQuery, conversationsKey, deleteConversation, turnsQuery } from './queries';
+import { conversationQuery, conversationsKey, deleteConversation, type Turn, turnsQuery } from './queries';
 import { TurnCard } from './turn-card';
 
 const route = getRouteApi('/shell/conversations/$conversationId');
@@ -25,6 +27,8 @@ export function DetailPage() {
   const { conversationId } = route.useParams();
   const navigate = route.useNavigate();
   const [asking, setAsking] = useState(false);
+  const [revealing, setRevealing] = useState(false);
+  const mayReveal = useMay('pii:reveal');
   const mayDelete = useMay('conversations:write');
   const conversation = useQuery(conversationQuery(api, conversationId));
   const turns = useQuery(turnsQuery(api, conversationId));
@@ -33,6 +37,8 @@ export function DetailPage() {
     void navigate({ to: '/conversations' });
     queryClient.removeQueries({ queryKey: conversationsKey });
   };
+  const pseudonyms = mayReveal ? pseudonymsIn((turns.data?.turns ?? []).flatMap(textsOf)) : [];
+  const reveal = <Button onClick={() => setRevealing(true)}>{t('reveal.open')}</Button>;
   const remove = (
     <Button kind="danger" onClick={() => setAsking(true)}>
       <Icon name="trash" />
@@ -48,7 +54,15 @@ export function DetailPage() {
       <QueryView query={conversation}>
         {(one) => (
           <>
-            <ConversationHeader conversation={one} actions={mayDelete ? remove : null} />
+            <ConversationHeader
+              conversation={one}
+              actions={
+                <>
+                  {pseudonyms.length > 0 ? reveal : null}
+                  {mayDelete ? remove : null}
+                </>
+              }
+            />
             <QueryView
               query={turns}
               isEmpty={(page) => page.turns.length === 0}
@@ -64,6 +78,13 @@ export function DetailPage() {
                 </ol>
               )}
             </QueryView>
+            {revealing ? (
+              <RevealDialog
+                conversationId={conversationId}
+                pseudonyms={pseudonyms}
+                onClose={() => setRevealing(false)}
+              />
+            ) : null}
             {asking ? (
               <ConfirmDialog
                 title={t('conversations.delete')}
@@ -81,4 +102,9 @@ export function DetailPage() {
       </QueryView>
     </>
   );
+}
+
+/** Whatever of a turn is stored with pseudonyms. */
+function textsOf(turn: Turn): readonly string[] {
+  return [turn.asked, turn.answer];
 }

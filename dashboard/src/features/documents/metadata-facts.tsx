@@ -17,6 +17,8 @@ function readable(name: string): string {
 
 function shown(value: unknown): string {
   if (Array.isArray(value)) return value.map(shown).join(', ');
-  if (typeof value === 'object' && value !== null) return JSON.stringify(value);
+  if (typeof value === 'object' && value !== null) {
+    return Object.keys(value).length > 0 ? JSON.stringify(value) : '';
+  }
   return String(value ?? '');
 }

@@ -8,7 +8,8 @@ import { Notice } from '@/components/notice';
 import { PageHeader } from '@/components/page-header';
 import { QueryView } from '@/components/query-view';
 import { useText } from '@/lib/i18n/context';
-import { useApi } from '@/lib/services';
+import { useApi, useMay } from '@/lib/services';
+import { EventsCard } from './events-card';
 import styles from './health-page.module.css';
 import { dashboardHealthQuery, type Health, healthQuery, type ServiceHealth } from './queries';
 import { ServiceCard } from './service-card';
@@ -17,6 +18,7 @@ export function HealthPage() {
   const t = useText();
   const query = useQuery(healthQuery(useApi()));
   const own = useQuery(dashboardHealthQuery());
+  const mayRead = useMay('settings:read');
   const refresh = (
     <Button busy={query.isFetching} onClick={() => void Promise.all([query.refetch(), own.refetch()])}>
       <Icon name="refresh" />
@@ -29,6 +31,7 @@ export function HealthPage() {
       <QueryView query={query}>
         {(health) => <Services health={health} dashboard={own.data} checkedAt={query.dataUpdatedAt} />}
       </QueryView>
+      {mayRead ? <EventsCard /> : null}
     </>
   );
 }

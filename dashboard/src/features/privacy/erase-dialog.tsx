@@ -4,10 +4,10 @@ import { useState } from 'react';
 import { CheckField } from '@/components/check-field';
 import { FormDialog } from '@/components/form-dialog';
 import { SelectField } from '@/components/select-field';
-import { TextField } from '@/components/text-field';
 import { useText } from '@/lib/i18n/context';
 import { useApi } from '@/lib/services';
 import { erase } from './queries';
+import { SubjectField } from './subject-field';
 
 const DOCUMENTS = ['delete', 'keep'] as const;
 
@@ -36,16 +36,7 @@ export function EraseDialog({ onDone, onClose }: Props) {
       onClose={onClose}
     >
       <p>{t('privacy.erase.text')}</p>
-      <TextField
-        label={t('privacy.erase.subject')}
-        hint={t('privacy.erase.subject.hint')}
-        name="subject"
-        maxLength={256}
-        autoComplete="off"
-        autoCapitalize="off"
-        spellCheck={false}
-        required
-      />
+      <SubjectField />
       <SelectField
         label={t('privacy.erasure.documents')}
         value={documents}

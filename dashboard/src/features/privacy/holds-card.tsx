@@ -1,11 +1,10 @@
-/** Legal holds. The people are kept as keyed hashes alone: their number can be shown, their names cannot. */
+/** Legal holds. The people are kept as keyed hashes alone: who is held can be released by the hash, or by naming the person once more. */
 
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { AreaField } from '@/components/area-field';
 import { Button } from '@/components/button';
 import { Card } from '@/components/card';
-import { CheckField } from '@/components/check-field';
+import { ConfirmDialog } from '@/components/confirm-dialog';
 import { Facts } from '@/components/facts';
 import { FormDialog } from '@/components/form-dialog';
 import { QueryView } from '@/components/query-view';
@@ -13,28 +12,41 @@ import { useText } from '@/lib/i18n/context';
 import { useApi } from '@/lib/services';
 import { toast } from '@/lib/toasts';
 import styles from './privacy.module.css';
-import { changeHolds, type Holds, holdsQuery, privacyKey } from './queries';
+import { type Holds, holdEverything, holdSubject, holdsQuery, privacyKey, releaseSubject } from './queries';
+import { SubjectField } from './subject-field';
+
+/** What is asked: to hold somebody, to release whom a name of a hold means or who is typed in, to hold or release everything. */
+type Deed =
+  | { readonly kind: 'hold' | 'release' | 'everything' }
+  | { readonly kind: 'name'; readonly name: string };
 
 export function HoldsCard() {
   const t = useText();
   const query = useQuery(holdsQuery(useApi()));
-  const [changing, setChanging] = useState(false);
+  const [deed, setDeed] = useState<Deed | null>(null);
   return (
     <Card title={t('privacy.holds')}>
       <QueryView query={query}>
         {(holds) => (
           <div className={styles.part}>
+            <p className={styles.soft}>{t('privacy.holds.hint')}</p>
             <Facts
               facts={[
                 [t('privacy.holds.everything'), t(holds.everything ? 'privacy.yes' : 'privacy.no')],
                 [t('privacy.holds.people'), String(holds.names.length)],
               ]}
             />
-            <p className={styles.soft}>{t('privacy.holds.hint')}</p>
-            <div>
-              <Button onClick={() => setChanging(true)}>{t('privacy.holds.change')}</Button>
+            <Names names={holds.names} onRelease={(name) => setDeed({ kind: 'name', name })} />
+            <div className={styles.buttons}>
+              <Button onClick={() => setDeed({ kind: 'hold' })}>{t('privacy.hold')}</Button>
+              {holds.names.length > 0 ? (
+                <Button onClick={() => setDeed({ kind: 'release' })}>{t('privacy.release')}</Button>
+              ) : null}
+              <Button onClick={() => setDeed({ kind: 'everything' })}>
+                {t(holds.everything ? 'privacy.everything.release' : 'privacy.everything.hold')}
+              </Button>
             </div>
-            {changing ? <Change holds={holds} onClose={() => setChanging(false)} /> : null}
+            {deed ? <DeedDialog deed={deed} holds={holds} onClose={() => setDeed(null)} /> : null}
           </div>
         )}
       </QueryView>
@@ -42,50 +54,105 @@ export function HoldsCard() {
   );
 }
 
-function Change({ holds, onClose }: { readonly holds: Holds; readonly onClose: () => void }) {
+interface NamesProps {
+  readonly names: readonly string[];
+  readonly onRelease: (name: string) => void;
+}
+
+function Names({ names, onRelease }: NamesProps) {
+  const t = useText();
+  if (names.length === 0) return null;
+  return (
+    <ul className={styles.names} aria-label={t('privacy.holds.people')}>
+      {names.map((name) => (
+        <li key={name} className={styles.name}>
+          <code title={name}>{name.slice(0, 16)}</code>
+          <Button
+            kind="quiet"
+            aria-label={t('privacy.release.of', { name: name.slice(0, 16) })}
+            onClick={() => onRelease(name)}
+          >
+            {t('privacy.release.do')}
+          </Button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+interface DeedProps {
+  readonly deed: Deed;
+  readonly holds: Holds;
+  readonly onClose: () => void;
+}
+
+function DeedDialog({ deed, holds, onClose }: DeedProps) {
   const t = useText();
   const api = useApi();
   const queryClient = useQueryClient();
-  const save = (form: FormData) =>
-    changeHolds(api, {
-      everything: form.get('everything') !== null,
-      subjects: String(form.get('subjects') ?? '')
-        .split('\n')
-        .map((one) => one.trim())
-        .filter((one) => one !== ''),
-    });
-  const saved = () => {
-    toast('good', t('privacy.holds.saved'));
+  const done = (words: string) => () => {
+    toast('good', words);
     void queryClient.invalidateQueries({ queryKey: privacyKey });
     onClose();
   };
+  const subject = (form: FormData) => String(form.get('subject') ?? '').trim();
+  const busyVerb = t('privacy.saving');
+  if (deed.kind === 'hold')
+    return (
+      <FormDialog
+        title={t('privacy.hold')}
+        verb={t('privacy.hold.do')}
+        busyVerb={busyVerb}
+        act={(form) => holdSubject(api, subject(form))}
+        onDone={done(t('privacy.hold.done'))}
+        onClose={onClose}
+      >
+        <p>{t('privacy.hold.text')}</p>
+        <SubjectField />
+      </FormDialog>
+    );
+  if (deed.kind === 'release')
+    return (
+      <FormDialog
+        title={t('privacy.release')}
+        verb={t('privacy.release.do')}
+        busyVerb={busyVerb}
+        danger
+        act={(form) => releaseSubject(api, subject(form))}
+        onDone={done(t('privacy.release.done'))}
+        onClose={onClose}
+      >
+        <p>{t('privacy.release.text')}</p>
+        <SubjectField />
+      </FormDialog>
+    );
+  if (deed.kind === 'name')
+    return (
+      <ConfirmDialog
+        title={t('privacy.release')}
+        verb={t('privacy.release.do')}
+        busyVerb={busyVerb}
+        act={() => releaseSubject(api, deed.name)}
+        onDone={done(t('privacy.release.done'))}
+        onClose={onClose}
+      >
+        <p>
+          <code>{deed.name}</code>
+        </p>
+        <p>{t('privacy.release.text')}</p>
+      </ConfirmDialog>
+    );
+  const held = holds.everything;
   return (
-    <FormDialog
-      title={t('privacy.holds.change')}
-      verb={t('privacy.holds.replace')}
-      busyVerb={t('privacy.saving')}
-      danger
-      act={save}
-      onDone={saved}
+    <ConfirmDialog
+      title={t(held ? 'privacy.everything.release' : 'privacy.everything.hold')}
+      verb={t(held ? 'privacy.release.do' : 'privacy.hold.do')}
+      busyVerb={busyVerb}
+      act={() => holdEverything(api, !held)}
+      onDone={done(t(held ? 'privacy.everything.released' : 'privacy.everything.held'))}
       onClose={onClose}
     >
-      <p>{t('privacy.holds.text', { count: holds.names.length })}</p>
-      <CheckField
-        label={t('privacy.holds.everything')}
-        name="everything"
-        value="on"
-        defaultChecked={holds.everything}
-      />
-      <AreaField
-        label={t('privacy.holds.people')}
-        hint={t('privacy.holds.people.hint')}
-        name="subjects"
-        rows={5}
-        spellCheck={false}
-      />
-      {holds.names.length > 0 ? (
-        <CheckField label={t('privacy.holds.sure')} name="sure" value="on" required />
-      ) : null}
-    </FormDialog>
+      <p>{t(held ? 'privacy.everything.release.text' : 'privacy.everything.hold.text')}</p>
+    </ConfirmDialog>
   );
 }

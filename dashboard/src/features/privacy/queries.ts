@@ -6,7 +6,7 @@ import type { components } from '@/api/generated/schema';
 
 export type Retention = components['schemas']['RetentionShown'];
 export type Holds = components['schemas']['HoldsShown'];
-export type HoldsWanted = components['schemas']['HoldsBody'];
+export type Approval = components['schemas']['Approval'];
 export type Erasure = components['schemas']['ErasureShown'];
 export type ErasureWanted = components['schemas']['ErasureWanted'];
 
@@ -52,8 +52,78 @@ export function changeRetention(api: Api, wanted: Retention): Promise<Retention>
   return bodyOf(api.PUT('/api/v1/privacy/retention', { body: wanted }));
 }
 
-export function changeHolds(api: Api, wanted: HoldsWanted): Promise<Holds> {
-  return bodyOf(api.PUT('/api/v1/privacy/holds', { body: wanted }));
+/** A removal that was held back: how much of a class was due, and how much of it there is. */
+export interface HeldBack {
+  readonly dataClass: Approval['data_class'];
+  readonly at: string;
+  readonly due: number;
+  readonly total: number;
+  /** When it was allowed since; null while nobody has. */
+  readonly allowedAt: string | null;
+}
+
+const HELD_BACK_PAGE = 50;
+const CLASSES: readonly Approval['data_class'][] = ['transcripts', 'audio', 'documents'];
+
+/** The newest of each class, by the audit log, which records one a day while it waits. */
+export function heldBackQuery(api: Api) {
+  return queryOptions({
+    queryKey: [...privacyKey, 'held_back'],
+    queryFn: async ({ signal }) => {
+      const records = async (action: string) => {
+        const query = { action, limit: HELD_BACK_PAGE };
+        return (await bodyOf(api.GET('/api/v1/audit', { params: { query }, signal }))).items;
+      };
+      const [held, ended] = await Promise.all([
+        records('retention_held_back'),
+        Promise.all([records('retention_approved'), records('retention_applied')]),
+      ]);
+      return heldBack(held, ended[0], ended[1]);
+    },
+  });
+}
+
+type Entry = components['schemas']['AuditShown'];
+
+/** What still waits: those whose class was not removed since. Records: newest first. */
+export function heldBack(
+  held: readonly Entry[],
+  approved: readonly Entry[],
+  applied: readonly Entry[],
+): readonly HeldBack[] {
+  return CLASSES.flatMap((dataClass) => {
+    const last = held.find((one) => one.data.class === dataClass);
+    if (!last) return [];
+    const since = (one: Entry) => one.sequence > last.sequence;
+    if (applied.some((one) => since(one) && dataClass in one.data)) return [];
+    const allowed = approved.find((one) => since(one) && one.data.class === dataClass);
+    const [due, total] = [Number(last.data.due), Number(last.data.total)];
+    return [{ dataClass, at: last.at, due, total, allowedAt: allowed?.at ?? null }];
+  });
+}
+
+export async function approveRemoval(api: Api, wanted: Approval): Promise<void> {
+  await api.POST('/api/v1/privacy/retention/approvals', { body: wanted });
+}
+
+export function holdSubject(api: Api, subject: string): Promise<Holds> {
+  return bodyOf(api.POST('/api/v1/privacy/holds/subjects', { body: { subject } }));
+}
+
+/** subject: the person, or the name by which the hold is shown. */
+export function releaseSubject(api: Api, subject: string): Promise<Holds> {
+  return bodyOf(api.DELETE('/api/v1/privacy/holds/subjects', { body: { subject } }));
+}
+
+/** The people who are held stay held. */
+export function holdEverything(api: Api, everything: boolean): Promise<Holds> {
+  return bodyOf(api.PUT('/api/v1/privacy/holds', { body: { everything, subjects: null } }));
+}
+
+/** A ZIP file. */
+export async function exportPerson(api: Api, subject: string): Promise<Blob> {
+  const { data } = await api.POST('/api/v1/privacy/exports', { body: { subject }, parseAs: 'blob' });
+  return data as Blob;
 }
 
 export function erase(api: Api, wanted: ErasureWanted): Promise<Erasure> {

@@ -11,6 +11,7 @@ import { TextField } from '@/components/text-field';
 import { useText } from '@/lib/i18n/context';
 import { useApi } from '@/lib/services';
 import { toast } from '@/lib/toasts';
+import { Approvals } from './approvals';
 import styles from './privacy.module.css';
 import { changeRetention, privacyKey, type Retention, retentionQuery } from './queries';
 
@@ -31,6 +32,7 @@ export function RetentionCard() {
             <div>
               <Button onClick={() => setChanging(true)}>{t('privacy.retention.change')}</Button>
             </div>
+            <Approvals />
             {changing ? <Change retention={retention} onClose={() => setChanging(false)} /> : null}
           </div>
         )}

@@ -41,12 +41,14 @@ export function DetailPage() {
                 <PageHeader title={one.name} lead={<StateBadge provider={one} />} />
                 {mayWrite ? <ProviderActions provider={one} /> : null}
                 <div className={styles.grid}>
-                  <Card title={t('providers.health')}>
-                    <HealthFacts provider={one} />
-                  </Card>
-                  <Card title={t('providers.abilities')}>
-                    <AbilityFacts provider={one} />
-                  </Card>
+                  <div className={styles.column}>
+                    <Card title={t('providers.health')}>
+                      <HealthFacts provider={one} />
+                    </Card>
+                    <Card title={t('providers.abilities')}>
+                      <AbilityFacts provider={one} />
+                    </Card>
+                  </div>
                   <Card title={t('providers.settings')}>
                     <RuleFacts provider={one} />
                   </Card>

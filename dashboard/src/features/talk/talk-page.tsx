@@ -1,7 +1,9 @@
 /** A call with the agent: start and end, what both sides say, and what went wrong. */
 
 import { useRef } from 'react';
+import { Button } from '@/components/button';
 import { Card } from '@/components/card';
+import { EmptyState } from '@/components/empty-state';
 import { PageHeader } from '@/components/page-header';
 import { useText } from '@/lib/i18n/context';
 import { useServices } from '@/lib/services';
@@ -42,6 +44,14 @@ export function TalkPage() {
             <Transcript lines={view.lines} />
             {isOn ? <WriteForm disabled={view.phase !== 'open'} onSend={(text) => call.write(text)} /> : null}
           </Card>
+        ) : null}
+        {view.phase === 'idle' && view.lines.length === 0 ? (
+          <EmptyState
+            icon="conversations"
+            title={t('talk.idle')}
+            hint={t('talk.idle.hint')}
+            action={<Button onClick={() => start(false)}>{t('talk.idle.write')}</Button>}
+          />
         ) : null}
       </div>
     </>

@@ -29,6 +29,7 @@ it('calls the chosen agent with a ticket, shows both sides with sources and time
   const media = fakeMedia();
   const { requests } = await openPage('/talk?agent=agent_b', { answers });
   expect(await screen.findByLabelText('Agent')).toHaveDisplayValue('<b>Librarian</b>');
+  expect(screen.getByText('Nothing has been said yet')).toBeInTheDocument();
   await expectAccessible();
   const { tell, socket } = await talking(media);
   expect(socket?.url).toBe('ws://gateway.test/v1/realtime?extensions=true&ticket=ticket_1');
@@ -124,4 +125,15 @@ it('offers a call even when the agents cannot be loaded', async () => {
   await openPage('/talk', { answers: { 'GET /api/v1/agents': () => problem(503, 'store_unavailable') } });
   expect(await screen.findByRole('alert')).toHaveTextContent('store_unavailable');
   expect(screen.getByRole('button', { name: 'Start talking' })).toBeEnabled();
+});
+
+it('begins in writing without asking for the microphone', async () => {
+  const media = fakeMedia();
+  await openPage('/talk', { answers });
+  await userEvent.click(await screen.findByRole('button', { name: 'Begin in writing' }));
+  await waitFor(() => expect(media.sockets.length).toBe(1));
+  await act(async () => media.sockets[0]?.stand());
+  expect(await screen.findByLabelText('Write instead of speaking')).toBeEnabled();
+  expect(screen.getByText(/^This call has no microphone/)).toBeInTheDocument();
+  expect(screen.queryByText('Nothing has been said yet')).not.toBeInTheDocument();
 });

@@ -2,7 +2,6 @@
 
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { buttonClass } from '@/components/button-class';
 import { Card } from '@/components/card';
 import { Facts } from '@/components/facts';
 import { Icon } from '@/components/icon';
@@ -11,6 +10,7 @@ import { PageHeader } from '@/components/page-header';
 import { QueryView } from '@/components/query-view';
 import { useText } from '@/lib/i18n/context';
 import { useApi } from '@/lib/services';
+import styles from './detail-page.module.css';
 import { type Person, userQuery } from './queries';
 import { StandingBadge } from './standing-badge';
 import { UserActions } from './user-actions';
@@ -21,18 +21,16 @@ export function DetailPage() {
   const t = useText();
   const { userId } = route.useParams();
   const query = useQuery(userQuery(useApi(), userId));
-  const actions = (
-    <>
-      <Link className={buttonClass()} to="/users">
-        <Icon name="back" />
-        {t('common.back')}
-      </Link>
-      {query.data ? <UserActions person={query.data} /> : null}
-    </>
-  );
   return (
     <>
-      <PageHeader title={query.data?.email ?? t('users.detail.title')} actions={actions} />
+      <Link to="/users" className={styles.crumb}>
+        <Icon name="back" size={16} />
+        {t('users.title')}
+      </Link>
+      <PageHeader
+        title={query.data?.email ?? t('users.detail.title')}
+        actions={query.data ? <UserActions person={query.data} /> : null}
+      />
       <QueryView query={query}>{(person) => <About person={person} />}</QueryView>
     </>
   );

@@ -20,10 +20,11 @@ from voiceagent.apps.commands.options import (
 )
 from voiceagent.apps.commands.outcome import UNEXPECTED, exit_code, out, run, tell_problem, warn
 from voiceagent.apps.config.addresses import refuse_taken_ports
+from voiceagent.apps.config.layers import Loaded
 from voiceagent.apps.first_start import Credentials
 from voiceagent.apps.parts import Parts
 from voiceagent.apps.run import Process, leave, live
-from voiceagent.apps.settings import KEY_FILE, Settings
+from voiceagent.apps.settings import KEY_FILE
 from voiceagent.kit.errors import Problem
 
 END_S = 10.0
@@ -72,9 +73,9 @@ def up(
     allow_public: PublicOption = False,
 ) -> None:
     """Start the whole platform in this process. Ctrl-C (or SIGTERM) drains and stops; a second one stops at once."""
-    settings = _settings(config, _with(sets, host, allow_public), data_dir)
-    refuse_taken_ports(settings)
-    _stay(import_module("voiceagent.apps.all").process(announce), settings)
+    found = _settings(config, _with(sets, host, allow_public), data_dir)
+    refuse_taken_ports(found.settings)
+    _stay(import_module("voiceagent.apps.all").process(announce), found)
 
 
 def serve(
@@ -86,11 +87,10 @@ def serve(
     allow_public: PublicOption = False,
 ) -> None:
     """Start one service in this process: the distributed profile. Needs services.secret, the same for all services."""
-    settings = _settings(config, _with(sets, host, allow_public), data_dir)
-    _stay(process(service), settings)
+    _stay(process(service), _settings(config, _with(sets, host, allow_public), data_dir))
 
 
-def _stay(process: Process, settings: Settings) -> None:
+def _stay(process: Process, found: Loaded) -> None:
     """Until the process is told to end, and then out, also when a thread of a native library never returns: a loop waits for its threads."""
     problems: list[Problem] = []
 
@@ -105,7 +105,7 @@ def _stay(process: Process, settings: Settings) -> None:
 
     async def whole() -> None:
         try:
-            await live(process, settings)
+            await live(process, found.settings, found.origins)
         except Problem as problem:
             problems.append(problem)
             raise
@@ -136,8 +136,10 @@ def announce(parts: Parts, credentials: Any) -> None:
     out.print("  Ctrl-C drains and stops", style="dim")
 
 
-def _settings(config: Path | None, sets: list[str], data_dir: Path | None) -> Settings:
-    return settled(loaded(config, sets, data_dir).settings)
+def _settings(config: Path | None, sets: list[str], data_dir: Path | None) -> Loaded:
+    found = loaded(config, sets, data_dir)
+    settled(found.settings)
+    return found
 
 
 def _with(sets: list[str] | None, host: str | None, allow_public: bool) -> list[str]:

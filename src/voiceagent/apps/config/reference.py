@@ -17,6 +17,8 @@ Written by `voiceagent config reference`; do not edit. Values come from, later o
 the environment, flags (`--set area.name=value`). A key that is not in this list is refused, with its line and a suggestion.
 `voiceagent config show --origin` prints what is in force and where each value comes from; secrets are masked. A secret can
 also be read from a file: put `_FILE` behind its variable. Lists are written with commas in the environment and in flags.
+The dashboard's page Configuration and `GET /api/v1/settings` (scope `settings:read`, for the organisation that runs the platform) show those of
+the gateway's process, without secrets and without credentials in URLs.
 """
 
 
@@ -31,9 +33,8 @@ def _section(name: str, area: type[Area]) -> str:
 
 
 def _row(area: str, name: str, info: FieldInfo) -> str:
-    variable = f"VOICEAGENT_{area}__{name}".upper()
     default = "" if is_secret(f"{area}.{name}") else _default(info)
-    return f"| `{area}.{name}` | `{variable}` | {default} | {info.description} |\n"
+    return f"| `{area}.{name}` | `{variable_of(area, name)}` | {default} | {info.description} |\n"
 
 
 def _default(info: FieldInfo) -> str:
@@ -44,3 +45,8 @@ def _default(info: FieldInfo) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return f"`{value}`" if value not in ("", ()) else ""
+
+
+def variable_of(area: str, name: str) -> str:
+    """The variable of the environment that a setting is read from."""
+    return f"VOICEAGENT_{area}__{name}".upper()

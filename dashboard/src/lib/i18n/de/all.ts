@@ -15,6 +15,7 @@ import { keys } from './keys';
 import { privacy } from './privacy';
 import { providers } from './providers';
 import { scopes } from './scopes';
+import { settings } from './settings';
 import { signIn } from './sign-in';
 import { talk } from './talk';
 import { users } from './users';
@@ -35,6 +36,7 @@ export const de: Messages = {
   ...account,
   ...audit,
   ...providers,
+  ...settings,
   ...collections,
   ...privacy,
 };

@@ -25,6 +25,7 @@ export const errors = {
     'Der Identitätsanbieter kennt dich, diese Plattform nicht. Bitte um eine Einladung bitten.',
   'error.rate_limited': 'Zu viele Versuche. Bitte kurz warten und dann noch einmal versuchen.',
   'error.insufficient_scope': 'Deine Rolle erlaubt das nicht.',
+  'error.operators_only': 'Das darf nur die Organisation, die die Plattform betreibt.',
   'error.document_not_found': 'Dieses Dokument gibt es nicht, oder du darfst es nicht lesen.',
   'error.conversation_not_found': 'Dieses Gespräch gibt es nicht, oder du darfst es nicht lesen.',
   'error.retry_after': 'Wieder möglich in {seconds} s.',

@@ -28,4 +28,24 @@ export const health = {
   'health.about.voice': 'Hört und spricht',
   'health.about.documents': 'Liest, zerlegt und findet',
   'health.about.dashboard': 'Liefert diese Seite',
+  'health.events': 'Ereignisse',
+  'health.events.hint':
+    'Wovon andere abhängen, erfahren sie durch Ereignisse. Was fünfmal nicht verarbeitet werden konnte, wartet abseits; es lässt sich noch einmal austeilen, sobald die Ursache behoben ist.',
+  'health.events.waiting': 'Noch nicht veröffentlicht (alle Organisationen)',
+  'health.events.dead': 'Nicht verarbeitet',
+  'health.event.kind': 'Ereignis',
+  'health.event.at': 'Wann',
+  'health.event.subject': 'Wovon',
+  'health.event.mark': 'Marke',
+  'health.event.actions': 'Aktionen',
+  'health.event.revive': 'Noch einmal austeilen',
+  'health.event.revive.of': 'Noch einmal austeilen: {kind} von {id}',
+  'health.events.revive': 'Alle noch einmal austeilen',
+  'health.events.revive.text.one':
+    'Das Ereignis wird vom ersten Versuch an ausgeteilt. Das wird im Audit-Protokoll festgehalten.',
+  'health.events.revive.text.other':
+    '{count} Ereignisse werden vom ersten Versuch an ausgeteilt. Das wird im Audit-Protokoll festgehalten.',
+  'health.events.revived.one': '{count} Ereignis wird noch einmal ausgeteilt.',
+  'health.events.revived.other': '{count} Ereignisse werden noch einmal ausgeteilt.',
+  'error.event_not_found': 'Diese Ereignisse warten nicht mehr.',
 };

@@ -1,9 +1,7 @@
-/** German: retention, legal holds, erasures. */
+/** German: retention, legal holds, exports, pseudonyms, erasures. */
 
 export const privacy = {
   'privacy.title': 'Datenschutz',
-  'privacy.lead':
-    'Wie lange was aufbewahrt wird, was nicht entfernt werden darf, und das Löschen von Personen.',
   'privacy.yes': 'ja',
   'privacy.no': 'nein',
   'privacy.saving': 'Wird gespeichert…',
@@ -22,17 +20,8 @@ export const privacy = {
     'Was älter ist, wird binnen einer Stunde endgültig entfernt. Leer: ohne Ende aufbewahrt. Eine Entfernung von mehr als einem Zwanzigstel an einem Tag wird zurückgehalten, bis jemand sie erlaubt.',
   'privacy.holds': 'Rechtliche Sperren',
   'privacy.holds.hint': 'Weder Aufbewahrungsfristen noch eine Löschung entfernen, was gesperrt ist.',
-  'privacy.holds.change': 'Sperren ändern',
-  'privacy.holds.replace': 'Sperren ersetzen',
-  'privacy.holds.saved': 'Die Sperren sind ersetzt.',
   'privacy.holds.everything': 'Alles ist gesperrt',
   'privacy.holds.people': 'Gesperrte Personen',
-  'privacy.holds.people.hint': 'Kennungen oder E-Mail-Adressen, eine je Zeile.',
-  'privacy.holds.text.one':
-    'Dies ersetzt alle Sperren. {count} Person ist jetzt gesperrt; vom Namen gibt es nur einen Hash mit Schlüssel, also bitte alle eintragen, die gesperrt sein sollen.',
-  'privacy.holds.text.other':
-    'Dies ersetzt alle Sperren. {count} Personen sind jetzt gesperrt; von den Namen gibt es nur Hashes mit Schlüssel, also bitte alle eintragen, die gesperrt sein sollen.',
-  'privacy.holds.sure': 'Wer nicht in dieser Liste steht, ist nicht mehr gesperrt.',
   'privacy.erasures': 'Löschungen',
   'privacy.erasures.empty': 'Niemand wurde gelöscht',
   'privacy.erase': 'Person löschen',
@@ -41,9 +30,6 @@ export const privacy = {
   'privacy.erase.begun': 'Die Löschung hat begonnen.',
   'privacy.erase.text':
     'Jede Kopie dessen, was über die Person aufbewahrt wird, wird entfernt: Konto, Gespräche, Aufnahmen und, wenn gewählt, Dokumente. Das lässt sich nicht rückgängig machen, auch nicht durch eine zurückgespielte Sicherung.',
-  'privacy.erase.subject': 'Person',
-  'privacy.erase.subject.hint':
-    'Kennung oder E-Mail-Adresse einer Person, oder die Kennung eines Schlüssels.',
   'privacy.erase.sure': 'Ich habe mich vergewissert, dass es die richtige Person ist.',
   'privacy.erasure.requested': 'Verlangt',
   'privacy.erasure.state': 'Zustand',
@@ -59,4 +45,71 @@ export const privacy = {
   'privacy.documents.default': 'Wie die Einstellungen sagen',
   'privacy.documents.delete': 'Mit der Person gelöscht',
   'privacy.documents.keep': 'Behalten',
+  'privacy.lead':
+    'Wie lange was aufbewahrt wird, was nicht entfernt werden darf, was über eine Person aufbewahrt wird, und das Löschen von Personen.',
+  'privacy.subject': 'Person',
+  'privacy.subject.hint': 'Kennung oder E-Mail-Adresse einer Person, oder die Kennung eines Schlüssels.',
+  'privacy.approvals': 'Zurückgehaltene Entfernungen',
+  'privacy.approvals.none':
+    'Keine. Eine Entfernung von mehr als einem Zwanzigstel einer Art an einem Tag wartet hier, bis jemand sie erlaubt.',
+  'privacy.held_back': '{due} von {total} sind auf einmal fällig.',
+  'privacy.held_back.at': 'Zurückgehalten',
+  'privacy.held_back.allowed': 'Erlaubt; sie läuft binnen einer Stunde. Seit',
+  'privacy.approve': 'Entfernung erlauben',
+  'privacy.approve.of': 'Entfernung erlauben: {class}',
+  'privacy.approve.do': 'Erlauben',
+  'privacy.approve.done': 'Die Entfernung ist erlaubt. Sie läuft binnen einer Stunde.',
+  'privacy.approve.text':
+    'Was zurückgehalten wurde, wird binnen einer Stunde endgültig entfernt. Bitte vorher prüfen, ob eine Uhr gesprungen oder die Frist ein Versehen ist. Die Erlaubnis gilt einmal und wird unter deinem Namen festgehalten.',
+  'privacy.approve.class': 'Wovon',
+  'privacy.approve.count': 'Höchstens',
+  'privacy.approve.count.hint': 'Ist dann mehr fällig, wird es wieder zurückgehalten.',
+  'privacy.hold': 'Person sperren',
+  'privacy.hold.do': 'Sperren',
+  'privacy.hold.done': 'Die Person ist gesperrt.',
+  'privacy.hold.text':
+    'Weder Aufbewahrungsfristen noch eine Löschung entfernen etwas von dieser Person, bis die Sperre aufgehoben ist. Vom Namen wird hier nur ein Hash mit Schlüssel aufbewahrt.',
+  'privacy.release': 'Sperre aufheben',
+  'privacy.release.do': 'Aufheben',
+  'privacy.release.of': 'Sperre {name} aufheben',
+  'privacy.release.done': 'Die Sperre ist aufgehoben.',
+  'privacy.release.text':
+    'Was von dieser Person über die Frist ist, wird binnen einer Stunde entfernt. Die anderen Sperren bleiben.',
+  'privacy.everything.hold': 'Alles sperren',
+  'privacy.everything.hold.text':
+    'Nichts der Organisation wird durch Fristen oder Löschungen entfernt, bis das aufgehoben ist. Einzeln gesperrte Personen bleiben auch für sich gesperrt.',
+  'privacy.everything.held': 'Alles ist gesperrt.',
+  'privacy.everything.release': 'Sperre von allem aufheben',
+  'privacy.everything.release.text':
+    'Was über die Frist ist, wird binnen einer Stunde entfernt, außer bei einzeln gesperrten Personen.',
+  'privacy.everything.released': 'Die Sperre ist aufgehoben, außer bei einzeln gesperrten Personen.',
+  'privacy.export': 'Kopie der Daten einer Person',
+  'privacy.export.hint':
+    'Konto, Sitzungen, Schlüssel ohne Geheimnisse, Gespräche, Dokumente und Aufnahmen, als eine ZIP-Datei.',
+  'privacy.export.open': 'Daten einer Person exportieren',
+  'privacy.export.do': 'Herunterladen',
+  'privacy.export.busy': 'Wird zusammengestellt…',
+  'privacy.export.done': 'Die Datei ist heruntergeladen.',
+  'privacy.export.text':
+    'Die Datei enthält, was die Person gesagt und geschrieben hat. Dass du sie geholt hast, wird vor dem ersten Byte festgehalten.',
+  'privacy.pseudonyms': 'Pseudonyme',
+  'privacy.pseudonyms.hint':
+    'Was in gespeicherten Gesprächen für personenbezogene Daten steht, etwa [card:…], lässt sich zurückübersetzen, solange das Gespräch aufbewahrt wird. Jedes Mal wird festgehalten.',
+  'reveal.open': 'Pseudonyme aufdecken',
+  'reveal.do': 'Aufdecken und festhalten',
+  'reveal.busy': 'Wird aufgedeckt…',
+  'reveal.audited':
+    'Das wird im Audit-Protokoll unter deinem Namen festgehalten: wie viele, welcher Art und warum. Ohne den Eintrag wird nichts gesagt.',
+  'reveal.conversation': 'Kennung des Gesprächs',
+  'reveal.pseudonyms': 'Pseudonyme',
+  'reveal.pseudonyms.hint': 'Wie sie im Gespräch stehen, etwa [card:…]; höchstens 100.',
+  'reveal.pseudonyms.none': 'Darin steht kein Pseudonym.',
+  'reveal.reason': 'Grund',
+  'reveal.reason.hint': 'Er steht im Audit-Protokoll.',
+  'reveal.sure': 'Ich muss das aus dem angegebenen Grund wissen.',
+  'reveal.shown': 'Wofür sie stehen',
+  'reveal.shown.text': 'Zu sehen, bis du dies schließt; im Browser bleibt nichts davon.',
+  'reveal.shown.none': 'dazu wird nichts aufbewahrt',
+  'error.legal_hold': 'Diese Person ist rechtlich gesperrt. Zuerst die Sperre aufheben.',
+  'error.subject_not_found': 'Von dieser Person oder diesem Schlüssel ist nichts bekannt.',
 };

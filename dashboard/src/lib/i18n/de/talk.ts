@@ -28,6 +28,10 @@ export const talk = {
     'Dieser Anruf hat kein Mikrofon: Gefragt wird, was du schreibst, und die Antworten werden gesprochen.',
   'talk.ended': 'Was gesagt wurde, bleibt als Gespräch.',
   'talk.ended.link': 'Gespräch öffnen',
+  'talk.idle': 'Noch ist nichts gesagt',
+  'talk.idle.hint':
+    'Was beide Seiten sagen, erscheint hier, während du sprichst. Fragen werden aus den Dokumenten beantwortet, die du lesen darfst.',
+  'talk.idle.write': 'Schriftlich beginnen',
   'talk.transcript': 'Mitschrift',
   'talk.transcript.empty': 'Was beide Seiten sagen, steht hier.',
   'talk.you': 'Du',

@@ -14,6 +14,7 @@ import { keys } from './keys';
 import { privacy } from './privacy';
 import { providers } from './providers';
 import { scopes } from './scopes';
+import { settings } from './settings';
 import { signIn } from './sign-in';
 import { talk } from './talk';
 import { users } from './users';
@@ -34,6 +35,7 @@ export const en = {
   ...account,
   ...audit,
   ...providers,
+  ...settings,
   ...collections,
   ...privacy,
 } as const;

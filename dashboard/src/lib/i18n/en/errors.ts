@@ -24,6 +24,7 @@ export const errors = {
     'The identity provider knows you, this platform does not. Ask whoever manages people here for an invitation.',
   'error.rate_limited': 'Too many tries. Wait a little, then try again.',
   'error.insufficient_scope': 'Your role does not allow this.',
+  'error.operators_only': 'Only the organisation that runs the platform may do this.',
   'error.document_not_found': 'There is no such document, or you may not read it.',
   'error.conversation_not_found': 'There is no such conversation, or you may not read it.',
   'error.retry_after': 'Again possible in {seconds} s.',

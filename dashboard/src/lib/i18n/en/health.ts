@@ -28,4 +28,24 @@ export const health = {
   'health.about.voice': 'Hears and speaks',
   'health.about.documents': 'Reads, splits and finds',
   'health.about.dashboard': 'Serves this page',
+  'health.events': 'Events',
+  'health.events.hint':
+    'What others depend on is told by events. One that could not be handled five times waits aside; hand it out again once the cause is mended.',
+  'health.events.waiting': 'Waiting to be published (all organisations)',
+  'health.events.dead': 'Could not be handled',
+  'health.event.kind': 'Event',
+  'health.event.at': 'When',
+  'health.event.subject': 'Of what',
+  'health.event.mark': 'Mark',
+  'health.event.actions': 'Actions',
+  'health.event.revive': 'Hand out again',
+  'health.event.revive.of': 'Hand out again: {kind} of {id}',
+  'health.events.revive': 'Hand out all again',
+  'health.events.revive.text.one':
+    'The event is handed out from its first attempt on. That is recorded in the audit log.',
+  'health.events.revive.text.other':
+    '{count} events are handed out from their first attempt on. That is recorded in the audit log.',
+  'health.events.revived.one': '{count} event is handed out again.',
+  'health.events.revived.other': '{count} events are handed out again.',
+  'error.event_not_found': 'These events do not wait any more.',
 } as const;

@@ -1,8 +1,7 @@
-/** English: retention, legal holds, erasures. */
+/** English: retention, legal holds, exports, pseudonyms, erasures. */
 
 export const privacy = {
   'privacy.title': 'Privacy',
-  'privacy.lead': 'How long what is kept, what may not be removed, and the erasure of people.',
   'privacy.yes': 'yes',
   'privacy.no': 'no',
   'privacy.saving': 'Saving…',
@@ -21,17 +20,8 @@ export const privacy = {
     'What is older goes for good within the hour. Empty: kept without end. A removal of more than a twentieth on one day is held back until somebody allows it.',
   'privacy.holds': 'Legal holds',
   'privacy.holds.hint': 'Neither retention nor an erasure removes what is held.',
-  'privacy.holds.change': 'Change holds',
-  'privacy.holds.replace': 'Replace holds',
-  'privacy.holds.saved': 'The holds are replaced.',
   'privacy.holds.everything': 'Everything is held',
   'privacy.holds.people': 'People who are held',
-  'privacy.holds.people.hint': 'Ids or e-mail addresses, one a line.',
-  'privacy.holds.text.one':
-    'This replaces all holds. {count} person is held now; only a keyed hash of the name is kept, so write everybody who shall be held.',
-  'privacy.holds.text.other':
-    'This replaces all holds. {count} people are held now; only keyed hashes of their names are kept, so write everybody who shall be held.',
-  'privacy.holds.sure': 'Whoever is not in this list is held no longer.',
   'privacy.erasures': 'Erasures',
   'privacy.erasures.empty': 'Nobody has been erased',
   'privacy.erase': 'Erase a person',
@@ -40,8 +30,6 @@ export const privacy = {
   'privacy.erase.begun': 'The erasure has begun.',
   'privacy.erase.text':
     'Every copy of what is kept of the person is removed: account, conversations, recordings and, if chosen, documents. It cannot be undone, not even by a restored backup.',
-  'privacy.erase.subject': 'Person',
-  'privacy.erase.subject.hint': 'The id or e-mail address of a person, or the id of a key.',
   'privacy.erase.sure': 'I have made sure that this is the right person.',
   'privacy.erasure.requested': 'Requested',
   'privacy.erasure.state': 'State',
@@ -57,4 +45,70 @@ export const privacy = {
   'privacy.documents.default': 'As the settings say',
   'privacy.documents.delete': 'Deleted with the person',
   'privacy.documents.keep': 'Kept',
+  'privacy.lead':
+    'How long what is kept, what may not be removed, what is kept of a person, and the erasure of people.',
+  'privacy.subject': 'Person',
+  'privacy.subject.hint': 'The id or e-mail address of a person, or the id of a key.',
+  'privacy.approvals': 'Removals held back',
+  'privacy.approvals.none':
+    'None. A removal of more than a twentieth of a class on one day would wait here for somebody to allow it.',
+  'privacy.held_back': '{due} of {total} are due at once.',
+  'privacy.held_back.at': 'Held back',
+  'privacy.held_back.allowed': 'Allowed; it goes within the hour. Since',
+  'privacy.approve': 'Allow a removal',
+  'privacy.approve.of': 'Allow a removal: {class}',
+  'privacy.approve.do': 'Allow it',
+  'privacy.approve.done': 'The removal is allowed. It goes within the hour.',
+  'privacy.approve.text':
+    'What was held back goes for good within the hour. Look first whether a clock jumped or the retention is a mistake. The approval holds once, and is recorded under your name.',
+  'privacy.approve.class': 'Of what',
+  'privacy.approve.count': 'At most',
+  'privacy.approve.count.hint': 'If more is due by then, it is held back again.',
+  'privacy.hold': 'Hold a person',
+  'privacy.hold.do': 'Hold',
+  'privacy.hold.done': 'The person is held.',
+  'privacy.hold.text':
+    'Neither retention nor an erasure removes anything of this person until the hold is released. Only a keyed hash of the name is kept here.',
+  'privacy.release': 'Release a person',
+  'privacy.release.do': 'Release',
+  'privacy.release.of': 'Release {name}',
+  'privacy.release.done': 'The hold is released.',
+  'privacy.release.text': 'What is past its time of this person goes within the hour. The other holds stay.',
+  'privacy.everything.hold': 'Hold everything',
+  'privacy.everything.hold.text':
+    'Nothing of the organisation is removed by retention or erasure until this is released. Those who are held stay held by themselves, too.',
+  'privacy.everything.held': 'Everything is held.',
+  'privacy.everything.release': 'Release everything',
+  'privacy.everything.release.text':
+    'What is past its time goes within the hour, except that of people who are held by themselves.',
+  'privacy.everything.released': 'Everything is released, except people who are held by themselves.',
+  'privacy.export': 'Copy of a person’s data',
+  'privacy.export.hint':
+    'Account, sessions, keys without secrets, conversations, documents and recordings, as one ZIP file.',
+  'privacy.export.open': 'Export a person’s data',
+  'privacy.export.do': 'Download',
+  'privacy.export.busy': 'Gathering…',
+  'privacy.export.done': 'The file is downloaded.',
+  'privacy.export.text':
+    'The file holds what the person said and wrote. That you took it is recorded before the first byte.',
+  'privacy.pseudonyms': 'Pseudonyms',
+  'privacy.pseudonyms.hint':
+    'What stands for personal data in stored conversations, such as [card:…], can be turned back while the conversation is kept. Each time is recorded.',
+  'reveal.open': 'Reveal pseudonyms',
+  'reveal.do': 'Reveal, on record',
+  'reveal.busy': 'Revealing…',
+  'reveal.audited':
+    'This is recorded in the audit log under your name: how many, which kinds, and why. Without the record nothing is told.',
+  'reveal.conversation': 'Id of the conversation',
+  'reveal.pseudonyms': 'Pseudonyms',
+  'reveal.pseudonyms.hint': 'As they stand in the conversation, such as [card:…]; at most 100.',
+  'reveal.pseudonyms.none': 'There is no pseudonym in this.',
+  'reveal.reason': 'Reason',
+  'reveal.reason.hint': 'It stands in the audit log.',
+  'reveal.sure': 'I need to know this for the reason that I give.',
+  'reveal.shown': 'What they stand for',
+  'reveal.shown.text': 'Shown until you close this, and kept nowhere in the browser.',
+  'reveal.shown.none': 'nothing is kept of it',
+  'error.legal_hold': 'This person is under a legal hold. Release it first.',
+  'error.subject_not_found': 'Nothing is known of this person or key.',
 } as const;

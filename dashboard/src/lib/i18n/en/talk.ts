@@ -26,6 +26,10 @@ export const talk = {
   'talk.microphone.off': 'This call has no microphone: what you write is asked, and answers are spoken.',
   'talk.ended': 'What was said is kept as a conversation.',
   'talk.ended.link': 'Open the conversation',
+  'talk.idle': 'Nothing has been said yet',
+  'talk.idle.hint':
+    'What both sides say appears here while you talk. Questions are answered from the documents that you may read.',
+  'talk.idle.write': 'Begin in writing',
   'talk.transcript': 'Transcript',
   'talk.transcript.empty': 'What both sides say appears here.',
   'talk.you': 'You',
