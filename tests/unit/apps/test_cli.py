@@ -128,12 +128,14 @@ def test_config_show_names_origins_and_masks_secrets(
 ) -> None:
     secret = "q7Vd0mXk2Lr9TzWc4Hs8NbYe1Jp6Ga3U"
     monkeypatch.setenv("VOICEAGENT_SERVICES__SECRET", secret)
+    monkeypatch.setenv("VOICEAGENT_STORE__URL", f"postgresql://ada:{secret}@host/db")
     assert run(["config", "show", "--origin", "--json", "--set", "server.drain_s=3"]) == 0
     printed = capsys.readouterr().out
     shown = json.loads(printed)
     assert list(shown) == list(setting_names())
     assert shown["server.drain_s"] == {"value": 3.0, "from": "--set server.drain_s"}
-    assert shown["services.secret"] == {"value": "********", "from": "VOICEAGENT_SERVICES__SECRET"}
+    assert shown["services.secret"] == {"value": "***", "from": "VOICEAGENT_SERVICES__SECRET"}
+    assert shown["store.url"]["value"] == "postgresql://***@host/db"
     assert secret not in printed
 
 

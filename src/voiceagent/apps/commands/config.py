@@ -11,10 +11,10 @@ from voiceagent.apps.commands.options import ConfigOption, DataDirOption, JsonOp
 from voiceagent.apps.commands.outcome import listing, out, print_json
 from voiceagent.apps.config.layers import Loaded
 from voiceagent.apps.config.reference import settings_page
+from voiceagent.apps.config.told import MASK, without_credentials
 from voiceagent.apps.settings import setting_names
 
 app = typer.Typer(help="Show the settings.", no_args_is_help=True)
-MASK = "********"
 
 
 @app.command(epilog="Example: `voiceagent config show --origin --set server.gateway_port=9090`")
@@ -25,7 +25,7 @@ def show(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the settings in force; secrets are masked."""
+    """Print the settings in force; secrets, and credentials in URLs, are masked."""
     found = loaded(config, sets, data_dir)
     rows = {setting: (shown(found, setting), found.origin(setting)) for setting in setting_names()}
     if as_json:
@@ -52,5 +52,5 @@ def shown(found: Loaded, setting: str) -> Any:
     if isinstance(value, SecretStr):
         return MASK if value.get_secret_value() else ""
     if isinstance(value, tuple):
-        return ",".join(value)
-    return value if isinstance(value, bool | int | float | str) else str(value)
+        return ",".join(without_credentials(one) for one in value)
+    return value if isinstance(value, bool | int | float) else without_credentials(str(value))
