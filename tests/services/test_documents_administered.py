@@ -174,6 +174,29 @@ async def test_a_document_moved_while_it_is_read_is_not_found_under_the_rights_o
     assert [await found(kit, one) for one in (OWNER, COLLEAGUE)] == [[document.document_id], []]
 
 
+@pytest.mark.parametrize("change", ["move", "name_readers"])
+async def test_a_job_that_is_quicker_than_the_index_is_not_undone(
+    kit: DocumentsKit, managed: Administration, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    board = Collection("col_board", "Board", kit.parts.clock.now(), frozenset({"usr_owner"}))
+    await kit.service.put_collection(OWNER, board, is_new=True)
+    document = await kit.ready("leave.txt", LEAVE)
+    delete = kit.parts.vectors.delete
+
+    async def slowly(tenant_id: str, document_id: str) -> None:
+        monkeypatch.setattr(kit.parts.vectors, "delete", delete)
+        await kit.work()
+        await delete(tenant_id, document_id)
+
+    monkeypatch.setattr(kit.parts.vectors, "delete", slowly)
+    if change == "move":
+        await kit.service.move(OWNER, document.document_id, "col_board")
+    else:
+        await managed.name_readers(OWNER, document.document_id, frozenset({"usr_owner"}))
+    await kit.work()
+    assert [await found(kit, one) for one in (OWNER, COLLEAGUE)] == [[document.document_id], []]
+
+
 async def test_a_new_version_keeps_the_readers_that_were_named_while_it_came_in(
     kit: DocumentsKit, managed: Administration
 ) -> None:

@@ -15,6 +15,7 @@ from voiceagent.documents.access.counts import Counts
 from voiceagent.documents.access.readers import refuse_unknown
 from voiceagent.documents.access.rights import may_read, no_collection, readable, readable_of, readable_page, searchable
 from voiceagent.documents.formats import HEAD_BYTES, format_of
+from voiceagent.documents.jobs.anew import leave_index
 from voiceagent.documents.jobs.orders import erase_job, ingest_job
 from voiceagent.documents.parsed import ParsedDocument
 from voiceagent.documents.parts import (
@@ -230,9 +231,9 @@ class DocumentService:
                 return document
             document = replace(document, collection_id=collection_id, state="queued", progress=0.0, updated_at=now)
             await work.documents.put(document)
-            await work.jobs.enqueue(ingest_job(self._parts, principal.tenant_id, document, attempt=now))
             await work.audit.append(self._deed(principal, "document_moved", document_id))
-        await self._parts.vectors.delete(principal.tenant_id, document_id)
+        job = ingest_job(self._parts, principal.tenant_id, document, attempt=now)
+        await leave_index(self._parts, principal.tenant_id, document, job)
         return document
 
     async def kinds(self, principal: Principal) -> dict[str, tuple[str, ...]]:

@@ -94,7 +94,7 @@ class Sweep:
         if self._erasure.documents == "keep":
             return
         while True:
-            async with self._removing() as work:
+            async with self._removing(read_only=True) as work:
                 found = await work.traces.documents(subject, limit=DOCUMENTS_AT_A_TIME)
             for document in found:
                 await self._refuse_held()
@@ -119,15 +119,15 @@ class Sweep:
         await self._count(counts | {"mentions": disowned})
 
     @asynccontextmanager
-    async def _removing(self) -> AsyncIterator[UnitOfWork]:
-        """A transaction that removes something. Raises Conflict `legal_hold`."""
-        async with self._parts.store.begin(self._erasure.tenant_id) as work:
+    async def _removing(self, *, read_only: bool = False) -> AsyncIterator[UnitOfWork]:
+        """A transaction that removes something, or that looks before something outside of the database is. Raises Conflict `legal_hold`."""
+        async with self._parts.store.begin(self._erasure.tenant_id, read_only=read_only) as work:
             if not self._erasure.is_replay:
                 await refuse_held(work, *self._erasure.names)
             yield work
 
     async def _refuse_held(self) -> None:
-        async with self._removing():
+        async with self._removing(read_only=True):
             pass
 
     async def _count(self, counts: dict[str, int]) -> None:

@@ -1,8 +1,9 @@
 /** One agent: what it is told and given, and a question to try it with. */
 
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
+import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
+import { BackLink } from '@/components/back-link';
 import { Button } from '@/components/button';
 import { Card } from '@/components/card';
 import { ConfirmDialog } from '@/components/confirm-dialog';
@@ -31,10 +32,7 @@ export function DetailPage() {
   };
   return (
     <>
-      <Link to="/agents" className={styles.crumb}>
-        <Icon name="back" size={16} />
-        {t('agents.title')}
-      </Link>
+      <BackLink to="/agents">{t('agents.title')}</BackLink>
       <QueryView query={query}>
         {(agent) => (
           <>

@@ -1,14 +1,13 @@
 /** A new agent. */
 
 import { useQueryClient } from '@tanstack/react-query';
-import { Link, useNavigate } from '@tanstack/react-router';
+import { useNavigate } from '@tanstack/react-router';
+import { BackLink } from '@/components/back-link';
 import { Card } from '@/components/card';
-import { Icon } from '@/components/icon';
 import { PageHeader } from '@/components/page-header';
 import { useText } from '@/lib/i18n/context';
 import { toast } from '@/lib/toasts';
 import { AgentForm } from './agent-form';
-import styles from './agents.module.css';
 import { type Agent, agentsKey } from './queries';
 
 export function NewPage() {
@@ -22,10 +21,7 @@ export function NewPage() {
   };
   return (
     <>
-      <Link to="/agents" className={styles.crumb}>
-        <Icon name="back" size={16} />
-        {t('agents.title')}
-      </Link>
+      <BackLink to="/agents">{t('agents.title')}</BackLink>
       <PageHeader title={t('agents.new')} />
       <Card title={t('agents.settings')}>
         <AgentForm agent={null} onSaved={saved} />

@@ -1,8 +1,9 @@
 /** One conversation: what is known of it, and its turns. */
 
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { getRouteApi, Link } from '@tanstack/react-router';
+import { getRouteApi } from '@tanstack/react-router';
 import { useState } from 'react';
+import { BackLink } from '@/components/back-link';
 import { Button } from '@/components/button';
 import { ConfirmDialog } from '@/components/confirm-dialog';
 import { EmptyState } from '@/components/empty-state';
@@ -47,10 +48,7 @@ export function DetailPage() {
   );
   return (
     <>
-      <Link to="/conversations" className={styles.crumb}>
-        <Icon name="back" size={16} />
-        {t('conversations.title')}
-      </Link>
+      <BackLink to="/conversations">{t('conversations.title')}</BackLink>
       <QueryView query={conversation}>
         {(one) => (
           <>

@@ -1,9 +1,9 @@
 /** One document: its state, what is known of it, and its text page by page. */
 
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi, Link } from '@tanstack/react-router';
+import { getRouteApi } from '@tanstack/react-router';
+import { BackLink } from '@/components/back-link';
 import { Card } from '@/components/card';
-import { Icon } from '@/components/icon';
 import { Notice } from '@/components/notice';
 import { PageHeader } from '@/components/page-header';
 import { QueryView } from '@/components/query-view';
@@ -25,10 +25,7 @@ export function DetailPage() {
   const query = useQuery(documentQuery(useApi(), documentId));
   return (
     <>
-      <Link to="/documents" className={styles.crumb}>
-        <Icon name="back" size={16} />
-        {t('documents.title')}
-      </Link>
+      <BackLink to="/documents">{t('documents.title')}</BackLink>
       <QueryView query={query}>
         {(document) => (
           <>

@@ -1,10 +1,10 @@
 /** One provider: how it does, what it can, and its settings. */
 
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi, Link } from '@tanstack/react-router';
+import { getRouteApi } from '@tanstack/react-router';
+import { BackLink } from '@/components/back-link';
 import { Card } from '@/components/card';
 import { EmptyState } from '@/components/empty-state';
-import { Icon } from '@/components/icon';
 import { PageHeader } from '@/components/page-header';
 import { QueryView } from '@/components/query-view';
 import { useText } from '@/lib/i18n/context';
@@ -24,10 +24,7 @@ export function DetailPage() {
   const mayWrite = useMay('settings:write');
   return (
     <>
-      <Link to="/providers" className={styles.crumb}>
-        <Icon name="back" size={16} />
-        {t('providers.title')}
-      </Link>
+      <BackLink to="/providers">{t('providers.title')}</BackLink>
       <QueryView
         query={query}
         isEmpty={(providers) => !providers.some((one) => one.name === name)}

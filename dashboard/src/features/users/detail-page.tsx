@@ -1,16 +1,15 @@
 /** One person: who they are, and what can be done. */
 
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi, Link } from '@tanstack/react-router';
+import { getRouteApi } from '@tanstack/react-router';
+import { BackLink } from '@/components/back-link';
 import { Card } from '@/components/card';
 import { Facts } from '@/components/facts';
-import { Icon } from '@/components/icon';
 import { Moment } from '@/components/moment';
 import { PageHeader } from '@/components/page-header';
 import { QueryView } from '@/components/query-view';
 import { useText } from '@/lib/i18n/context';
 import { useApi } from '@/lib/services';
-import styles from './detail-page.module.css';
 import { type Person, userQuery } from './queries';
 import { StandingBadge } from './standing-badge';
 import { UserActions } from './user-actions';
@@ -23,10 +22,7 @@ export function DetailPage() {
   const query = useQuery(userQuery(useApi(), userId));
   return (
     <>
-      <Link to="/users" className={styles.crumb}>
-        <Icon name="back" size={16} />
-        {t('users.title')}
-      </Link>
+      <BackLink to="/users">{t('users.title')}</BackLink>
       <PageHeader
         title={query.data?.email ?? t('users.detail.title')}
         actions={query.data ? <UserActions person={query.data} /> : null}

@@ -7,7 +7,7 @@ from dataclasses import replace
 import structlog
 
 from voiceagent.documents.access.readers import refuse_unknown
-from voiceagent.documents.jobs.anew import waiting
+from voiceagent.documents.jobs.anew import leave_index, waiting
 from voiceagent.documents.jobs.orders import again_job, erase_job
 from voiceagent.documents.parts import DocumentParts, read_by
 from voiceagent.documents.service import erase
@@ -58,12 +58,9 @@ class Administration:
             document = waiting(read_by(before, reader_ids), now)
             await work.documents.put(document)
             await work.audit.append(self._named(principal, document_id, before.reader_ids, reader_ids))
-        try:
-            await self._parts.vectors.delete(principal.tenant_id, document_id)
-        finally:
-            if document.state != "failed":
-                async with self._parts.store.begin(principal.tenant_id) as work:
-                    await work.jobs.enqueue(again_job(self._parts, principal.tenant_id, document, attempt=now))
+        again = document.state != "failed"
+        job = again_job(self._parts, principal.tenant_id, document, attempt=now) if again else None
+        await leave_index(self._parts, principal.tenant_id, document, job)
         return document
 
     async def name_readers_of_collection(

@@ -41,6 +41,20 @@ async def index_anew(parts: DocumentParts, job: Job, document: Document) -> bool
     return True
 
 
+async def leave_index(parts: DocumentParts, tenant_id: str, document: Document, job: Job | None) -> None:
+    """Take the document, whose rights were just changed, out of the index; only then `job`, if there is one, indexes it: a quick one would be undone.
+
+    Where the process ends in between, the worker finds a document that waits without a job. Raises Unavailable `vectors_unavailable`
+    with the job enqueued.
+    """
+    try:
+        await parts.vectors.delete(tenant_id, document.document_id)
+    finally:
+        if job is not None:
+            async with parts.store.begin(tenant_id) as work:
+                await work.jobs.enqueue(job)
+
+
 def waiting(document: Document, at: datetime) -> Document:
     """The document as it waits to be indexed again; one that could not be read stays what it is."""
     if document.state == "failed":
